@@ -1,0 +1,151 @@
+import type { MilterError } from "../milter/milter-error.ts";
+import { MilterSession } from "../milter/session.ts";
+import { PROGRESS_INTERVAL } from "../scan/budget.ts";
+import { Filter, type FilterWorld } from "./filter.ts";
+import { wantedOf } from "./wanted.ts";
+
+type Socket = Bun.Socket<Connexion>;
+
+/** An MTA says its first word at once; what does not is no MTA. Milliseconds. */
+const NEGOTIATION_PATIENCE = 30_000;
+/** libmilter's own limit for a silent MTA (7210 s): a kept connexion may rest for long. */
+const SILENCE_PATIENCE = 7_210_000;
+/** Answers that an MTA does not read within this time are not read at all. */
+const UNREAD_PATIENCE = 60_000;
+const MAX_UNREAD = 1024 * 1024;
+/** An MTA that keeps its end open after ours is closed gets no longer than this. */
+const FAREWELL_PATIENCE = 5_000;
+
+/** What a connexion tells its child. */
+export interface ConnexionEvents {
+  /** The peer broke the protocol. */
+  onError(peer: string, error: MilterError): void;
+  /** Our own fault: it costs this connexion only. */
+  onFault(error: unknown): void;
+  onClose(connexion: Connexion): void;
+}
+
+/** One MTA connexion: its socket, its protocol state, its timers. */
+export class Connexion {
+  readonly #socket: Socket;
+  readonly #session: MilterSession;
+  readonly #events: ConnexionEvents;
+  readonly #now: () => number;
+  #unsent: Uint8Array = new Uint8Array(0);
+  #heardAt: number;
+  #unsentAt = 0;
+  #progressAt = 0;
+  #draining = false;
+  #endedAt: number | null = null;
+  #over = false;
+
+  constructor(socket: Socket, world: FilterWorld, events: ConnexionEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#now = world.now;
+    this.#heardAt = world.now();
+    this.#session = new MilterSession(
+      wantedOf(world.responseRules),
+      { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
+      (session) => new Filter(world, session),
+    );
+  }
+
+  /** Whether the MTA waits for our verdict. */
+  get verdictDue(): boolean {
+    return this.#session.state === "verdictDue";
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#heardAt = this.#now();
+    this.#progressAt = this.#heardAt;
+    this.#guarded(() => this.#session.receive(bytes));
+  }
+
+  /** The socket takes bytes again. */
+  writable(): void {
+    if (this.#unsent.length === 0) return;
+    this.#unsent = this.#unsent.subarray(Math.max(0, this.#socket.write(this.#unsent)));
+    this.#unsentAt = this.#now();
+    if (this.#unsent.length === 0) this.#endIfDrained();
+  }
+
+  /** The socket is gone. */
+  lost(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#guarded(() => this.#session.lost());
+    this.#events.onClose(this);
+  }
+
+  /** To be called about once a second. */
+  tick(): void {
+    const now = this.#now();
+    if (this.#endedAt !== null) {
+      if (now - this.#endedAt > FAREWELL_PATIENCE) this.#terminate();
+      return;
+    }
+    if (this.#unsent.length > 0 && now - this.#unsentAt > UNREAD_PATIENCE) {
+      this.#terminate();
+      return;
+    }
+    if (this.verdictDue) {
+      if (now - this.#progressAt < PROGRESS_INTERVAL) return;
+      this.#progressAt = now;
+      this.#session.progress();
+      return;
+    }
+    const patience = this.#session.state === "start" ? NEGOTIATION_PATIENCE : SILENCE_PATIENCE;
+    if (now - this.#heardAt > patience) this.#terminate();
+  }
+
+  /** Ends as soon as no verdict is due: at once, or with the one that is in the making. */
+  drain(): void {
+    this.#draining = true;
+    this.#endIfDrained();
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#over) return;
+    if (this.#unsent.length > 0) {
+      this.#unsent = Buffer.concat([this.#unsent, bytes]);
+      if (this.#unsent.length > MAX_UNREAD) this.#terminate();
+      return;
+    }
+    const written = Math.max(0, this.#socket.write(bytes));
+    if (written < bytes.length) {
+      this.#unsent = bytes.subarray(written);
+      this.#unsentAt = this.#now();
+      return;
+    }
+    if (this.#draining) this.#endIfDrained();
+  }
+
+  #endIfDrained(): void {
+    if (this.#draining && !this.verdictDue && this.#unsent.length === 0) this.#end();
+  }
+
+  #close(error: MilterError | null): void {
+    if (error !== null) this.#events.onError(this.#socket.remoteAddress || "a local socket", error);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#endedAt ??= this.#now();
+    this.#socket.end();
+  }
+
+  #terminate(): void {
+    this.#socket.terminate();
+    this.lost();
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#events.onFault(error);
+      this.#terminate();
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import type { ScannerPool } from "../clamd/pool.ts";
+import type { Log } from "../log/log.ts";
+import { Action, Step } from "../milter/codes.ts";
+import type { Agreement } from "../milter/negotiation.ts";
+import type { Verdict } from "../milter/replies.ts";
+import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
+import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
+import { messageLine } from "../response/log-line.ts";
+import { type MessageFacts, planResponse, type ResponseRules } from "../response/plan.ts";
+import { MESSAGE_BUDGET } from "../scan/budget.ts";
+import { type ScanJob, startScan } from "../scan/job.ts";
+import type { SpoolEdge } from "../scan/spool.ts";
+import type { ScanVerdict } from "../scan/verdict.ts";
+import { Message } from "./message.ts";
+
+/** What all connexions of a child share. */
+export interface FilterWorld {
+  readonly scanRules: ScanRules;
+  readonly responseRules: ResponseRules;
+  /** Bytes; a longer message is not scanned. 0: no limit. */
+  readonly scanSizeLimit: number;
+  readonly logClean: boolean;
+  readonly pool: ScannerPool;
+  readonly spool: SpoolEdge;
+  readonly log: Log;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** The host that scanned, as `X-Virus-Scanned` names it: the server's name, or null for this host. */
+  readonly scanHost: (server: string) => string | null;
+  readonly hostName: string;
+  /** An action that the options need was not granted: told once by whoever logs it. */
+  readonly onLacking: (actions: number) => void;
+}
+
+const CONTINUE: Verdict = { kind: "continue" };
+
+/** Decides on the mail of one MTA connexion. */
+export class Filter implements SessionHandler {
+  readonly #world: FilterWorld;
+  readonly #session: MilterSession;
+  #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
+  #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
+  #message: Message | null = null;
+  #job: ScanJob | null = null;
+
+  constructor(world: FilterWorld, session: MilterSession) {
+    this.#world = world;
+    this.#session = session;
+  }
+
+  /** Whether a verdict is due that only a scanner can give. */
+  get scanning(): boolean {
+    return this.#job !== null;
+  }
+
+  negotiated(agreement: Agreement, lacking: number): void {
+    this.#agreement = agreement;
+    if (lacking !== 0) this.#world.onLacking(lacking);
+  }
+
+  connect(client: ClientFacts): Verdict {
+    this.#client = client;
+    const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
+    if (decision.kind === "scan") return CONTINUE;
+    this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
+    return { kind: "accept" };
+  }
+
+  helo(_name: string): void {}
+
+  mail(sender: string): Verdict {
+    this.#message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
+    return CONTINUE;
+  }
+
+  rcpt(recipient: string): Verdict {
+    this.#message?.addRecipient(recipient);
+    return CONTINUE;
+  }
+
+  header(name: string, value: string): void {
+    const ownSpace = (this.#agreement.steps & Step.headerLeadingSpace) !== 0;
+    this.#message?.addHeader(name, ownSpace ? value : ` ${value}`);
+  }
+
+  endOfHeaders(): Verdict {
+    this.#message?.endHeaders();
+    return CONTINUE;
+  }
+
+  body(bytes: Uint8Array): "continue" | "skip" {
+    return this.#message?.addBody(bytes) ?? "skip";
+  }
+
+  endOfMessage(): void {
+    const message = this.#message;
+    if (message === null) {
+      this.#session.finish([], { kind: "tempfail" });
+      return;
+    }
+    const started = this.#world.now();
+    const early = message.complete();
+    if (early !== null) {
+      this.#conclude(message, early, started);
+      return;
+    }
+    const job = startScan(this.#world.pool, message.spool, started + MESSAGE_BUDGET, this.#world.now);
+    this.#job = job;
+    job.verdict.then((verdict) => {
+      // An aborted message needs no answer, and must not get that of the one after it.
+      if (this.#job === job) this.#conclude(message, verdict, started);
+    });
+  }
+
+  abort(): void {
+    this.#job?.cancel();
+    this.#forget();
+  }
+
+  end(): void {
+    this.abort();
+  }
+
+  #conclude(message: Message, scan: ScanVerdict, started: number): void {
+    const plan = planResponse(scan, this.#world.responseRules, this.#facts(message, scan));
+    const queueId = this.#session.macros.get("i") ?? "NOQUEUE";
+    this.#forget();
+    this.#session.finish(plan.modifications, plan.verdict);
+    if (plan.outcome === "clean" && !this.#world.logClean) return;
+    const line = messageLine({
+      queueId,
+      sender: message.sender,
+      recipients: message.recipients,
+      recipientCount: message.recipientCount,
+      clientHost: this.#client.host,
+      clientAddress: this.#client.address,
+      size: message.size,
+      scan,
+      outcome: plan.outcome,
+      milliseconds: this.#world.now() - started,
+    });
+    this.#world.log(plan.outcome === "tempfailed" ? "warning" : "info", line);
+  }
+
+  #facts(message: Message, scan: ScanVerdict): MessageFacts {
+    const scanHost = scan.kind === "clean" ? this.#world.scanHost(scan.server) : null;
+    return {
+      statusHeaders: message.statusHeaders,
+      fromMdaemon: message.fromMdaemon,
+      host: scanHost ?? this.#thisHost(),
+      mayAddHeaders: (this.#agreement.actions & Action.addHeaders) !== 0,
+      mayChangeHeaders: (this.#agreement.actions & Action.changeHeaders) !== 0,
+      leadingSpace: (this.#agreement.steps & Step.headerLeadingSpace) !== 0,
+    };
+  }
+
+  /** This host, by its full name if anybody here knows it: the MTA does. */
+  #thisHost(): string {
+    const { hostName } = this.#world;
+    return hostName.includes(".") ? hostName : (this.#session.macros.get("j") ?? hostName);
+  }
+
+  #clientText(): string {
+    return `${this.#client.host}[${this.#client.address}]`;
+  }
+
+  #forget(): void {
+    this.#job = null;
+    this.#message?.close();
+    this.#message = null;
+  }
+}

@@ -1,0 +1,104 @@
+import type { Log } from "../log/log.ts";
+import type { MilterError } from "../milter/milter-error.ts";
+import { duplicate } from "../os/libc.ts";
+import { Connexion, type ConnexionEvents } from "./connexion.ts";
+import type { FilterWorld } from "./filter.ts";
+
+/** Complaints about peers that speak no milter: so many a minute, the rest are counted. */
+const COMPLAINTS = 10;
+const COMPLAINTS_PERIOD = 60_000;
+
+/** The listening sockets of a child and the MTA connexions that came in by them. */
+export class Listeners implements ConnexionEvents {
+  readonly #descriptors: readonly number[];
+  readonly #limit: number;
+  readonly #world: FilterWorld;
+  readonly #log: Log;
+  readonly #connexions = new Set<Connexion>();
+  #open: Bun.SocketListener<Connexion>[] = [];
+  #onDrained: (() => void) | null = null;
+  #complaints = 0;
+  #complaintsSince = Number.NEGATIVE_INFINITY;
+
+  constructor(descriptors: readonly number[], limit: number, world: FilterWorld, log: Log) {
+    this.#descriptors = descriptors;
+    this.#limit = limit;
+    this.#world = world;
+    this.#log = log;
+    this.#resume();
+  }
+
+  tick(): void {
+    for (const connexion of this.#connexions) connexion.tick();
+  }
+
+  /** Accepts no more; `done` is called when the last connexion has ended. */
+  drain(done: () => void): void {
+    this.#onDrained = done;
+    this.#pause();
+    for (const connexion of this.#connexions) connexion.drain();
+    this.#checkDrained();
+  }
+
+  onError(peer: string, error: MilterError): void {
+    const now = this.#world.now();
+    if (now - this.#complaintsSince > COMPLAINTS_PERIOD) {
+      const unsaid = this.#complaints - COMPLAINTS;
+      if (unsaid > 0) this.#log("warning", `${unsaid} more connexions broke the milter protocol`);
+      this.#complaintsSince = now;
+      this.#complaints = 0;
+    }
+    if (++this.#complaints <= COMPLAINTS) {
+      this.#log("warning", `connexion from ${peer} closed: ${error.message}`);
+    }
+  }
+
+  onFault(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#log("error", `a fault of this program, one connexion is lost: ${text}`);
+  }
+
+  onClose(connexion: Connexion): void {
+    if (!this.#connexions.delete(connexion)) return;
+    if (this.#onDrained !== null) this.#checkDrained();
+    else if (this.#open.length === 0 && this.#connexions.size < this.#limit * RESUME_BELOW) this.#resume();
+  }
+
+  /** The runtime closes what it listens on, so each time it is given a copy of the descriptor. */
+  #resume(): void {
+    this.#open = this.#descriptors.map((descriptor) =>
+      Bun.listen<Connexion>({ fd: duplicate(descriptor), socket: this.#handler() }),
+    );
+  }
+
+  /** Other children go on to accept; if all are full, the MTA waits in the backlog. */
+  #pause(): void {
+    for (const listener of this.#open) listener.stop();
+    this.#open = [];
+  }
+
+  #handler(): Bun.SocketHandler<Connexion> {
+    return {
+      open: (socket) => {
+        socket.data = new Connexion(socket, this.#world, this);
+        this.#connexions.add(socket.data);
+        if (this.#onDrained !== null) socket.data.drain();
+        else if (this.#connexions.size >= this.#limit) this.#pause();
+      },
+      data: (socket, bytes) => socket.data.receive(bytes),
+      drain: (socket) => socket.data.writable(),
+      close: (socket) => socket.data?.lost(),
+      error: (socket, error) => {
+        this.onFault(error);
+        socket.terminate();
+      },
+    };
+  }
+
+  #checkDrained(): void {
+    if (this.#connexions.size === 0) this.#onDrained?.();
+  }
+}
+
+/** Accepting begins anew when so much of the places is taken at most. */
+const RESUME_BELOW = 0.9;

@@ -1,0 +1,185 @@
+import { ClamdError } from "./clamd-error.ts";
+import { chunkLength, END, IDSESSION, INSTREAM, STREAM_END, VERSION } from "./command.ts";
+import { parseNumbered, parseScanReply, ReplyDecoder, type ScanReply } from "./reply.ts";
+
+/** What is to be scanned, as pieces in order; it can be read again from the start for another server. */
+export interface ScanSource {
+  readonly size: number;
+  pieces(): Iterator<Uint8Array>;
+}
+
+/** The stream to clamd, as a session needs it. */
+export interface ClamdPort {
+  /** Takes as much as fits and answers how many bytes that were; `ClamdSession.writable` follows when more fits. */
+  write(bytes: Uint8Array): number;
+  close(): void;
+}
+
+const WORTH_A_WRITE = 65_536;
+
+type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: ClamdError) => void };
+type Request =
+  | ({ readonly kind: "scan" } & Settle<ScanReply>)
+  | ({ readonly kind: "version" } & Settle<string>);
+
+/**
+ * One IDSESSION with a clamd: commands are numbered from 1, replies carry the number and may come in any order.
+ * At most one scan is in flight, so that giving it up by closing the connexion costs no other message. It knows
+ * no socket and no clock.
+ */
+export class ClamdSession {
+  readonly #port: ClamdPort;
+  readonly #decoder = new ReplyDecoder();
+  readonly #requests = new Map<number, Request>();
+  readonly #onEnd: (error: ClamdError) => void;
+  #lastId = 0;
+  #ended: ClamdError | null = null;
+  /** Bytes that wait for the socket, then the rest of the message in scanning. */
+  #unsent: Uint8Array[] = [];
+  #source: Iterator<Uint8Array> | null = null;
+
+  /** @param onEnd called once, when the session can be used no more */
+  constructor(port: ClamdPort, onEnd: (error: ClamdError) => void) {
+    this.#port = port;
+    this.#onEnd = onEnd;
+    this.#unsent.push(IDSESSION);
+  }
+
+  get ended(): boolean {
+    return this.#ended !== null;
+  }
+
+  /** Whether the message in scanning has not been sent to its end. */
+  get sending(): boolean {
+    return this.#source !== null || this.#unsent.length > 0;
+  }
+
+  /**
+   * Asks for clamd's version: shows that it lives, and renews clamd's timer of the connexion. Not while a
+   * message is being sent: a command would fall between its chunks.
+   */
+  version(): Promise<string> {
+    if (this.#source !== null) {
+      return Promise.reject(new ClamdError("CLAMD_BUSY", "a message is being sent"));
+    }
+    const version = this.#request<string>((settle) => ({ kind: "version", ...settle }), VERSION);
+    this.writable();
+    return version;
+  }
+
+  /** Streams a message and answers what clamd says of it. */
+  scan(source: ScanSource): Promise<ScanReply> {
+    const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", ...settle }), INSTREAM);
+    if (this.#ended === null) this.#source = source.pieces();
+    this.writable();
+    return reply;
+  }
+
+  /** Says good-bye; clamd forgets the session. */
+  quit(): void {
+    if (this.#ended !== null) return;
+    if (!this.sending) this.#port.write(END);
+    this.fail(new ClamdError("CLAMD_CLOSED", "the session is over"));
+  }
+
+  /** Ends the session: everything in flight fails with `error`. clamd drops what it was scanning for it. */
+  fail(error: ClamdError): void {
+    if (this.#ended !== null) return;
+    this.#ended = error;
+    this.#source = null;
+    this.#unsent = [];
+    this.#port.close();
+    for (const request of this.#requests.values()) request.reject(error);
+    this.#requests.clear();
+    this.#onEnd(error);
+  }
+
+  /** Takes bytes from clamd. */
+  receive(bytes: Uint8Array): void {
+    if (this.#ended !== null) return;
+    try {
+      for (const text of this.#decoder.push(bytes)) this.#take(text);
+    } catch (error) {
+      if (!(error instanceof ClamdError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  /** The socket takes bytes again: sends on. */
+  writable(): void {
+    while (this.#ended === null) {
+      this.#fill();
+      if (this.#unsent.length === 0 || !this.#writeUnsent()) return;
+    }
+  }
+
+  /** Takes pieces of the message until a write is worth its system call: a small mail leaves in one. */
+  #fill(): void {
+    let bytes = 0;
+    for (const part of this.#unsent) bytes += part.length;
+    while (this.#source !== null && bytes < WORTH_A_WRITE) {
+      const next = this.#next(this.#source);
+      if (next === null) return;
+      if (next.done === true) {
+        this.#source = null;
+        this.#unsent.push(STREAM_END);
+      } else if (next.value.length > 0) {
+        this.#unsent.push(chunkLength(next.value.length), next.value);
+        bytes += next.value.length;
+      }
+    }
+  }
+
+  /** The next piece; null when it cannot be read, which ends the session: a half message must get no verdict. */
+  #next(source: Iterator<Uint8Array>): IteratorResult<Uint8Array> | null {
+    try {
+      return source.next();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.fail(new ClamdError("CLAMD_CANCELLED", reason));
+      return null;
+    }
+  }
+
+  /** Whether everything that waited is with the socket now. */
+  #writeUnsent(): boolean {
+    const bytes = this.#unsent.length === 1 ? (this.#unsent[0] as Uint8Array) : Buffer.concat(this.#unsent);
+    const written = this.#port.write(bytes);
+    this.#unsent = written >= bytes.length ? [] : [bytes.subarray(Math.max(0, written))];
+    return this.#unsent.length === 0;
+  }
+
+  #request<T>(make: (settle: Settle<T>) => Request, command: Uint8Array): Promise<T> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#requests.set(++this.#lastId, make({ resolve, reject }));
+    this.#unsent.push(command);
+    return promise;
+  }
+
+  #take(text: string): void {
+    const reply = parseNumbered(text);
+    const request = reply.id === null ? undefined : this.#requests.get(reply.id);
+    if (reply.id === null || request === undefined) {
+      throw new ClamdError("CLAMD_PROTOCOL", `an unexpected reply: ${text.slice(0, 200)}`);
+    }
+    this.#requests.delete(reply.id);
+    if (request.kind === "version") {
+      request.resolve(reply.text);
+      return;
+    }
+    request.resolve(this.#onScanReply(parseScanReply(reply.text)));
+  }
+
+  /** A verdict that comes before the whole message has been sent ends the session: the rest is in the way. */
+  #onScanReply(reply: ScanReply): ScanReply {
+    if (this.sending) {
+      this.#source = null;
+      this.fail(new ClamdError("CLAMD_CLOSED", "clamd answered before the message was through"));
+      if (reply.kind === "clean") {
+        return { kind: "failed", text: "answered OK before the message was through" };
+      }
+    }
+    return reply;
+  }
+}

@@ -1,0 +1,37 @@
+import type { GivenOptions } from "../cli/command-line.ts";
+import { optionLabel } from "../cli/option-spec.ts";
+import { OPTIONS } from "../cli/options.ts";
+import { parseServerList } from "../cli/server-list.ts";
+import { EXIT, StartError } from "../cli/start-error.ts";
+import { booleanOf, type ClamdConf } from "./clamd-conf.ts";
+
+/**
+ * Refuses what this version cannot do yet, so that nobody believes in a protection that is not there.
+ * Comes after all other tests, which have their own exit statuses.
+ *
+ * @throws StartError `NOT_AVAILABLE` (69)
+ */
+export function refuseUnbuilt(options: GivenOptions, conf: ClamdConf): void {
+  const { values } = options;
+  for (const option of OPTIONS) {
+    if (!option.built && values[option.long] !== undefined)
+      throw notAvailable(`${optionLabel(option)}: not available yet`);
+  }
+  if (values.external !== true) {
+    throw notAvailable("scanning without --external: not available yet; give --external and run clamd");
+  }
+  const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
+  if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
+  if (values["sendmail-cf"] !== undefined && values["sendmail-cf"] !== "") {
+    throw notAvailable(
+      "--sendmail-cf: checking a file: not available yet; --sendmail-cf= turns the check off",
+    );
+  }
+  if (values.foreground !== true && !booleanOf(conf, "Foreground")) {
+    throw notAvailable("running in the background: not available yet; give --foreground");
+  }
+}
+
+function notAvailable(message: string): StartError {
+  return new StartError("NOT_AVAILABLE", EXIT.UNAVAILABLE, message);
+}

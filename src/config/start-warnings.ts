@@ -1,0 +1,59 @@
+import type { GivenOptions } from "../cli/command-line.ts";
+import type { SocketAddress } from "../cli/socket-address.ts";
+import { booleanOf, type ClamdConf, textOf } from "./clamd-conf.ts";
+import { isLocalServer, type ServerAddress } from "./servers.ts";
+
+interface Started {
+  readonly options: GivenOptions;
+  readonly sockets: readonly SocketAddress[];
+}
+
+/** What an administrator should read once at every start, though it does not keep the program from running. */
+export function startWarnings(
+  line: Started,
+  conf: ClamdConf,
+  servers: readonly ServerAddress[],
+  uid: number,
+): readonly string[] {
+  const { values } = line.options;
+  const warnings: string[] = [];
+  const missing = notBuiltYet(line, conf);
+  if (missing.length > 0) {
+    warnings.push(
+      `not available yet, though on by default or asked for by ${conf.file}: ${missing.join("; ")}`,
+    );
+  }
+  if (uid === 0) warnings.push(rootWarning(textOf(conf, "User"), conf.file));
+  const byNetwork = line.sockets.find((socket) => socket.kind === "inet");
+  if (byNetwork !== undefined && values.local !== true && values["force-scan"] !== true) {
+    warnings.push(
+      `${byNetwork.text} without --local: mail that the MTA passes on from the local network is not scanned`,
+    );
+  }
+  if (servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
+    const remedy = `AlertExceedsMax yes in ${conf.file} would report them`;
+    warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
+  }
+  return warnings;
+}
+
+function notBuiltYet(line: Started, conf: ClamdConf): readonly string[] {
+  const { values } = line.options;
+  const missing: string[] = [];
+  if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
+  missing.push("refusing recipients with ; or |");
+  if (values["no-check-cf"] !== true && values["sendmail-cf"] !== "") {
+    missing.push("the check of sendmail.cf (--no-check-cf: none is wanted)");
+  }
+  if (line.sockets.some((socket) => socket.kind === "inet")) missing.push("hosts.allow and hosts.deny");
+  if (booleanOf(conf, "Debug")) missing.push("Debug");
+  if (booleanOf(conf, "LogSyslog")) missing.push("LogSyslog");
+  if (textOf(conf, "LogFile") !== null) missing.push("LogFile");
+  return missing;
+}
+
+function rootWarning(user: string | null, file: string): string {
+  return user === null || user === "root"
+    ? `running as root: set User in ${file}, or start the program as another user`
+    : `running as root: changing to User ${user} is not available yet; start the program as that user`;
+}

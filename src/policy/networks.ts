@@ -1,0 +1,48 @@
+import ipaddr from "ipaddr.js";
+
+type Address = ReturnType<typeof ipaddr.process>;
+/** A network: its first address and the length of its prefix. */
+export type Network = readonly [Address, number];
+
+/** Man page, `--local`: what is on the LAN, and what decisions 4 add for IPv6. */
+const LAN: readonly Network[] = [
+  "192.168.0.0/16",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "169.254.0.0/16",
+  "fe80::/10",
+  "fc00::/7",
+].map((text) => ipaddr.parseCIDR(text));
+
+const LOOPBACK: readonly Network[] = ["127.0.0.0/8", "::1/128"].map((text) => ipaddr.parseCIDR(text));
+
+/** Networks of the `--ignore` option, validated by the command line. */
+export function parseNetworks(texts: readonly string[]): readonly Network[] {
+  return texts.map((text) => ipaddr.parseCIDR(text));
+}
+
+/**
+ * The client's address as the MTA tells it: plain, with sendmail's `IPv6:` in front or in brackets. An
+ * IPv4-mapped IPv6 address is the IPv4 one.
+ * @returns null when it is no address
+ */
+export function parseClientAddress(text: string): Address | null {
+  const bare = text
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/^IPv6:/i, "")
+    .replace(/%.*$/, "");
+  return ipaddr.isValid(bare) ? ipaddr.process(bare) : null;
+}
+
+export function isLoopback(address: Address): boolean {
+  return isIn(address, LOOPBACK);
+}
+
+/** Whether the address is on the LAN: the page's ranges, IPv6's counterparts and `--ignore` nets. */
+export function isOnLan(address: Address, ignored: readonly Network[]): boolean {
+  return isIn(address, LAN) || isIn(address, ignored);
+}
+
+function isIn(address: Address, networks: readonly Network[]): boolean {
+  return networks.some(([net, bits]) => net.kind() === address.kind() && address.match(net, bits));
+}

@@ -1,0 +1,154 @@
+import type { MemoryBudget } from "./memory-budget.ts";
+
+/** A file without a name, for what does not fit into memory. */
+export interface SpoolFile {
+  /** @throws Error when the disk takes no more */
+  append(bytes: Uint8Array): void;
+  /** Reads into `into` from `at` on; answers the bytes read, 0 at the end. */
+  read(into: Uint8Array, at: number): number;
+  close(): void;
+}
+
+/** What a spool needs of the world. */
+export interface SpoolEdge {
+  readonly budget: MemoryBudget;
+  /** @throws Error when no file can be made */
+  openFile(): SpoolFile;
+}
+
+/** The spool could not take the message: it cannot be scanned now. */
+export class SpoolError extends Error {
+  readonly code = "SPOOL_FULL";
+
+  constructor(reason: unknown) {
+    super(`the message cannot be spooled: ${reason instanceof Error ? reason.message : String(reason)}`);
+    this.name = "SpoolError";
+  }
+}
+
+const FIRST_BLOCK = 4096;
+const LARGEST_BLOCK = 65_536;
+/** A message is held in memory up to about here, then it goes to a file. */
+const MEMORY_PER_MESSAGE = 256 * 1024;
+
+interface Block {
+  readonly bytes: Buffer;
+  used: number;
+}
+
+/**
+ * The bytes of one message on their way to the scanner: in memory while they are few, then in a file. They can
+ * be read as often as needed.
+ */
+export class Spool {
+  readonly #edge: SpoolEdge;
+  #blocks: Block[] = [];
+  #held = 0;
+  #size = 0;
+  #file: SpoolFile | null = null;
+  #fileBytes = 0;
+
+  constructor(edge: SpoolEdge) {
+    this.#edge = edge;
+  }
+
+  /** Bytes taken so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether a file holds the message's first part. */
+  get inFile(): boolean {
+    return this.#file !== null;
+  }
+
+  /** @throws SpoolError */
+  append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const block = this.#room();
+      const count = Math.min(block.bytes.length - block.used, bytes.length - at);
+      block.bytes.set(bytes.subarray(at, at + count), block.used);
+      block.used += count;
+      this.#size += count;
+      at += count;
+    }
+  }
+
+  /**
+   * Takes a "binary" string, one byte a character.
+   * @throws SpoolError
+   */
+  appendText(text: string): void {
+    const block = this.#room();
+    if (block.bytes.length - block.used < text.length) {
+      this.append(Buffer.from(text, "latin1"));
+      return;
+    }
+    block.used += block.bytes.write(text, block.used, "latin1");
+    this.#size += text.length;
+  }
+
+  /** The message in order, in pieces of 64 kB at most; each is good until the next is asked for. */
+  *pieces(): Generator<Uint8Array, void> {
+    if (this.#file !== null) {
+      for (let at = 0; at < this.#fileBytes; ) {
+        const piece = Buffer.allocUnsafe(Math.min(LARGEST_BLOCK, this.#fileBytes - at));
+        const count = this.#file.read(piece, at);
+        if (count === 0) throw new SpoolError("the spool file is shorter than what was written to it");
+        at += count;
+        yield piece.subarray(0, count);
+      }
+    }
+    for (const block of this.#blocks) yield block.bytes.subarray(0, block.used);
+  }
+
+  /** Gives back memory and file. The spool is empty then. */
+  close(): void {
+    this.#giveBlocks();
+    this.#file?.close();
+    this.#file = null;
+    this.#fileBytes = 0;
+    this.#size = 0;
+  }
+
+  /** A block with room for a byte at least. */
+  #room(): Block {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && last.used < last.bytes.length) return last;
+    const size = last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
+    if (this.#file === null && this.#held + size <= MEMORY_PER_MESSAGE && this.#edge.budget.take(size)) {
+      this.#held += size;
+    } else if (last !== undefined) {
+      this.#toFile();
+      const block = this.#blocks.at(-1);
+      if (block !== undefined) return block;
+    }
+    const block: Block = { bytes: Buffer.allocUnsafeSlow(size), used: 0 };
+    this.#blocks.push(block);
+    return block;
+  }
+
+  /** Writes what is in memory to the file and keeps the largest block as its write buffer. */
+  #toFile(): void {
+    try {
+      this.#file ??= this.#edge.openFile();
+      for (const block of this.#blocks) {
+        this.#file.append(block.bytes.subarray(0, block.used));
+        this.#fileBytes += block.used;
+        block.used = 0;
+      }
+    } catch (error) {
+      throw new SpoolError(error);
+    }
+    this.#blocks.splice(0, this.#blocks.length - 1);
+    const kept = this.#blocks[0]?.bytes.length ?? 0;
+    this.#edge.budget.give(Math.max(0, this.#held - kept));
+    this.#held = Math.min(this.#held, kept);
+  }
+
+  #giveBlocks(): void {
+    this.#edge.budget.give(this.#held);
+    this.#held = 0;
+    this.#blocks = [];
+  }
+}

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OPTIONS } from "../../src/cli/options.ts";
+import { readSettings, type StartEdge } from "../../src/config/start-settings.ts";
+import { systemEdge } from "../../src/config/system-edge.ts";
+import { startFailure } from "../cli/start-failure.ts";
+
+const CONF = "LocalSocket /run/clamd.ctl\nTCPSocket 3310\n";
+
+/** A system with one clamd.conf, where every file can be read and /q is a safe directory. */
+function edge(more: Partial<StartEdge> = {}, conf = CONF): StartEdge {
+  return {
+    uid: 0,
+    env: {},
+    cwd: "/",
+    readFile: (path) => {
+      if (path === "/etc/clamav/clamd.conf") return conf;
+      throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
+    },
+    stat: () => ({ mode: 0o40700, directory: true }),
+    access: () => {},
+    ...more,
+  };
+}
+
+function start(text: string, around: StartEdge = edge()) {
+  return readSettings(text.split(" "), around);
+}
+
+test("a command line that works now", () => {
+  const request = start("-e --foreground -oln -c /etc/clamav/clamd.conf /s");
+  expect(request).toMatchObject({
+    action: "run",
+    settings: { configFile: "/etc/clamav/clamd.conf", foreground: true, scanLocal: true, addHeaders: false },
+  });
+});
+
+test("Foreground yes stands for --foreground", () => {
+  expect(start("-e /s", edge({}, `${CONF}Foreground yes`))).toMatchObject({ settings: { foreground: true } });
+});
+
+test("TMPDIR comes from the environment", () => {
+  const request = start("-e --foreground /s", edge({ env: { TMPDIR: "/t" } }));
+  expect(request).toMatchObject({ settings: { temporaryDirectory: "/t" } });
+});
+
+describe("what is not available yet is refused with 69", () => {
+  /** A good value for each option that has an argument, and what else must be given for it. */
+  const ARGUMENTS: Readonly<Record<string, string>> = {
+    "wait-for-clamd": "=5",
+    "scan-timeout": "=5",
+    canary: "=5",
+    "whitelist-file": "=/w",
+    "blacklist-time": "=60",
+    "dont-blacklist": "=192.0.2.1",
+    quarantine: "=q@example.org",
+    "quarantine-dir": "=/q",
+    "on-oversize": "=reject",
+    "max-message-size": "=5M",
+    "signature-file": "=/f",
+    postmaster: "=p@example.org",
+    "template-file": "=/t",
+    "template-headers": "=/h -t /t",
+    "sendmail-bin": "=/usr/sbin/sendmail",
+    "report-phish": "=r@example.org",
+    "report-phish-false-positives": "=r@example.org",
+    "max-children": "=4",
+    timeout: "=4",
+    pidfile: "=/run/x.pid",
+    chroot: "=/jail",
+    "socket-mode": "=0660",
+    "socket-group": "=mail",
+    "spool-dir": "=/spool",
+    "debug-level": "=4",
+    "log-format": "=json",
+  };
+
+  for (const { long, built, argument } of OPTIONS) {
+    const value = ARGUMENTS[long] ?? "";
+    if (built) continue;
+    test(`--${long}`, () => {
+      if (argument === "required") expect(value).not.toBe("");
+      const error = startFailure(() => start(`-e --foreground --${long}${value} /s`));
+      expect(error).toMatchObject({ code: "NOT_AVAILABLE", exitCode: 69 });
+      const named = long === "template-headers" ? "template-file" : long;
+      expect(error.message).toBe(`--${named}: not available yet`);
+    });
+  }
+
+  const others: readonly (readonly [string, string])[] = [
+    ["--foreground /s", "scanning without --external: not available yet"],
+    ["-e /s", "running in the background: not available yet; give --foreground"],
+    ["-e --foreground -s a:b /s", "--server: more than one server: not available yet"],
+    [
+      "-e --foreground --sendmail-cf=/etc/mail/sendmail.cf /s",
+      "--sendmail-cf: checking a file: not available yet",
+    ],
+  ];
+  test.each(others)("%s", (text, message) => {
+    const error = startFailure(() => start(text));
+    expect(error).toMatchObject({ code: "NOT_AVAILABLE", exitCode: 69 });
+    expect(error.message).toStartWith(message);
+  });
+
+  test("what is built is not refused", () => {
+    const text =
+      "-edflonNq --foreground --no-check-cf --sendmail-cf= -I ::1 -s a -M 60 -c /etc/clamav/clamd.conf /s";
+    expect(start(text)).toMatchObject({ action: "run", settings: { servers: [{ name: "a:3310" }] } });
+  });
+});
+
+describe("the order of errors", () => {
+  const cases: readonly (readonly [string, StartEdge, number, string])[] = [
+    ["syntax before all else", edge({}, "Bogus"), 64, "-A --nope"],
+    ["ranges before what is not available", edge(), 64, "-e -A -m x /s"],
+    ["conflicts before what is not available", edge(), 64, "-e -A -Q q@example.org /s"],
+    ["conflicts of options before clamd.conf", edge({}, "Bogus"), 64, "-s host /s"],
+    ["clamd.conf before what is not available", edge({}, "Bogus yes"), 78, "-e -A /s"],
+    [
+      "conflicts with clamd.conf before what is not available",
+      edge({}, "PhishingSignatures no"),
+      64,
+      "-r r@b /s",
+    ],
+    ["no scanner before what is not available", edge({}, "LogTime yes"), 78, "-e -A /s"],
+    ["facts: not root", edge({ uid: 1000 }), 78, "-C /jail /s"],
+    [
+      "facts: open quarantine directory",
+      edge({ stat: () => ({ mode: 0o40755, directory: true }) }),
+      78,
+      "-U /q /s",
+    ],
+    ["facts: no quarantine directory", edge({ stat: fails }), 64, "-U /q /s"],
+    ["facts: unreadable template", edge({ access: fails }), 78, "-t /t /s"],
+    ["facts: unreadable signature", edge({ access: fails }), 64, "-F /f /s"],
+  ];
+  test.each(cases)("%s", (_, around, exitCode, text) => {
+    expect(startFailure(() => start(text, around)).exitCode as number).toBe(exitCode);
+  });
+
+  function fails(): never {
+    throw new Error("ENOENT: nothing there");
+  }
+});
+
+describe("--help and --version", () => {
+  test("help needs nothing", () => {
+    expect(start("-h", edge({}, "Bogus"))).toEqual({ action: "help" });
+  });
+
+  test("version without --external asks nobody", () => {
+    expect(start("-V", edge({}, "Bogus"))).toEqual({
+      action: "version",
+      servers: [],
+      readTimeout: 0,
+      problem: null,
+    });
+  });
+
+  test("version with --external knows whom to ask", () => {
+    expect(start("-e -V")).toEqual({
+      action: "version",
+      servers: [{ kind: "unix", path: "/run/clamd.ctl", name: "unix:/run/clamd.ctl" }],
+      readTimeout: 120,
+      problem: null,
+    });
+  });
+
+  test("version with a broken clamd.conf says so instead of failing", () => {
+    expect(start("-e -V", edge({}, "Bogus yes"))).toMatchObject({
+      action: "version",
+      servers: [],
+      problem: expect.stringContaining("/etc/clamav/clamd.conf:1: Bogus: unknown directive"),
+    });
+  });
+});
+
+test("on the real system: files, modes and the user", () => {
+  const folder = mkdtempSync(join(tmpdir(), "start-settings-"));
+  try {
+    const conf = join(folder, "clamd.conf");
+    const quarantine = join(folder, "q");
+    writeFileSync(conf, CONF);
+    mkdirSync(quarantine);
+    chmodSync(quarantine, 0o750);
+    const real = systemEdge();
+    expect(start(`-e --foreground -c ${conf} /s`, real)).toMatchObject({ settings: { configFile: conf } });
+    expect(startFailure(() => start(`-e -c ${folder}/none /s`, real))).toMatchObject({ exitCode: 78 });
+    expect(startFailure(() => start(`-e -c ${folder} /s`, real))).toMatchObject({ exitCode: 78 });
+    expect(startFailure(() => start(`-e -U ${quarantine} -c ${conf} /s`, real)).message).toContain("0750");
+    chmodSync(quarantine, 0o700);
+    expect(startFailure(() => start(`-e -U ${quarantine} -c ${conf} /s`, real)).exitCode).toBe(69);
+    expect(startFailure(() => start(`-e -U ${folder}/none -c ${conf} /s`, real)).exitCode).toBe(64);
+    expect(startFailure(() => start(`-e -W ${folder}/none -c ${conf} /s`, real)).exitCode).toBe(78);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
