@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Finished, type RunOptions, run, runWell } from "./child.ts";
 import { failure } from "./failure.ts";
 
@@ -127,9 +128,10 @@ export async function downloadPackages(wanted: readonly Wanted[], folder: string
  */
 export async function copyInstalled(name: string, root: string): Promise<string> {
   const { stdout } = await runWell({ argv: ["dpkg-query", "-L", name] });
-  const files = stdout
-    .split("\n")
-    .filter((path) => path.startsWith("/") && !USELESS.test(path) && isFile(path));
+  const listed = stdout.split("\n").filter((path) => path.startsWith("/"));
+  // /lib is listed as a folder but is a link on a merged system: what has something below it is no file.
+  const folders = new Set(listed.map((path) => dirname(path)));
+  const files = listed.filter((path) => !folders.has(path) && !USELESS.test(path) && isFile(path));
   if (files.length > 0) {
     await runWell({ argv: ["cp", "-a", "--parents", "-t", root, ...files], cwd: "/", deadline: 120_000 });
   }

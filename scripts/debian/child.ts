@@ -23,11 +23,11 @@ export interface RunOptions {
 const OUTPUT_GRACE = 500;
 
 /** The environment every child starts from: nothing of the caller's own, messages in English. */
-export const FIXED_ENV: Readonly<Record<string, string>> = {
+export const FIXED_ENV = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LC_ALL: "C",
   HOME: "/",
-};
+} as const;
 
 /**
  * Gathers a stream as text while it flows.
@@ -84,18 +84,28 @@ export async function run(options: RunOptions): Promise<Finished> {
 
 function spawnPiped(options: RunOptions) {
   const { argv, cwd, env, input } = options;
-  try {
-    return Bun.spawn([...argv], {
-      ...(cwd === undefined ? {} : { cwd }),
-      env: { ...FIXED_ENV, ...env },
-      stdin: input === undefined ? "ignore" : new Blob([input]),
-      stdout: "pipe",
-      stderr: "pipe",
-      detached: true,
-    });
-  } catch (error) {
-    throw failure("CHILD_MISSING", `cannot start ${argv[0]}: ${String(error)}`);
+  return Bun.spawn(boundArgv(argv), {
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...FIXED_ENV, ...env },
+    stdin: input === undefined ? "ignore" : new Blob([input]),
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+}
+
+/**
+ * The argument vector that runs a program which the kernel kills when this process dies, however it dies.
+ * @throws code `CHILD_MISSING` when there is no such program
+ */
+export function boundArgv(argv: readonly string[]): string[] {
+  const program = argv[0] ?? "";
+  for (const name of ["setpriv", program]) {
+    if (Bun.which(name, { PATH: FIXED_ENV.PATH }) === null) {
+      throw failure("CHILD_MISSING", `cannot start ${name}: there is no such program`);
+    }
   }
+  return ["setpriv", "--pdeathsig", "KILL", "--", ...argv];
 }
 
 /**

@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { copyInstalled, downloadPackages, type Plan, planPackages, refreshLists } from "./apt.ts";
 import { run, runWell } from "./child.ts";
@@ -41,9 +51,10 @@ const MARKER = "parts.json";
  *   `PART_INCOMPLETE` or `LOCK_BUSY`
  */
 export async function bringParts<Name extends SetName>(sets: readonly Name[]): Promise<Parts<Name>> {
-  if (sets.some((set) => readPart(set) === undefined)) {
+  const usable = await Promise.all(sets.map(isUsable));
+  if (usable.includes(false)) {
     demandDebian();
-    mkdirSync(DEBIAN_CACHE, { recursive: true });
+    demandWritableCache();
     await withLock(join(DEBIAN_CACHE, "lock"), () => bringMissing(sets));
   }
   return Object.fromEntries(sets.map((set) => [set, cachedPart(set)])) as Record<Name, Part>;
@@ -84,6 +95,18 @@ function demandDebian(): void {
   }
 }
 
+function demandWritableCache(): void {
+  try {
+    mkdirSync(DEBIAN_CACHE, { recursive: true });
+    accessSync(DEBIAN_CACHE, constants.W_OK);
+  } catch {
+    throw failure(
+      "NOT_ROOT",
+      `${DEBIAN_CACHE} is not writable for this user: run this as its owner or as root`,
+    );
+  }
+}
+
 function readPart(set: SetName): Part | undefined {
   const folder = join(DEBIAN_CACHE, set);
   try {
@@ -119,9 +142,22 @@ async function bringMissing(sets: readonly SetName[]): Promise<void> {
   }
   const lists = { fresh: false };
   for (const set of sets) {
-    if (readPart(set) !== undefined) continue;
+    if (await isUsable(set)) continue;
     console.error(`Bringing Debian's ${set} into ${join(DEBIAN_CACHE, set)}`);
     await bringOne(set, lists);
+  }
+}
+
+/** A set that was fine may have lost a library with a package that was removed from the host since. */
+async function isUsable(set: SetName): Promise<boolean> {
+  const part = readPart(set);
+  if (part === undefined) return false;
+  try {
+    await demandLoadable(set, part.root);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "PART_INCOMPLETE")) return false;
+    throw error;
   }
 }
 

@@ -15,10 +15,18 @@ export interface MiltertestOptions {
 }
 
 export interface MiltertestResult {
-  /** 0 when the script ran to its end without `error()`. */
+  /** 0 when the script ran to its end without `error()`; otherwise the output tells the error and its line. */
   readonly exitCode: number;
   readonly output: string;
 }
+
+/** Left alone, miltertest ends with code 1 and not a word when a script fails. */
+const TELL_ERRORS = `local ok, why = xpcall(function() dofile(lab_script) end, debug.traceback)
+if not ok then
+  mt.echo(why)
+  error(why)
+end
+`;
 
 /**
  * Runs a script of Debian's miltertest, a mail server's side of the milter protocol made of libmilter's own
@@ -32,8 +40,11 @@ export async function runMiltertest(options: MiltertestOptions): Promise<Miltert
     const isPath = script.startsWith("/") && script.endsWith(".lua");
     const path = isPath ? script : join(folder.path, "script.lua");
     if (!isPath) writeFileSync(path, script);
+    const wrapper = join(folder.path, "wrapper.lua");
+    writeFileSync(wrapper, TELL_ERRORS);
     const definitions = Object.entries(variables).flatMap(([name, value]) => ["-D", `${name}=${value}`]);
-    const argv = partCommand(cachedPart("miltertest"), "usr/bin/miltertest", [...definitions, "-s", path]);
+    const args = [...definitions, "-D", `lab_script=${path}`, "-s", wrapper];
+    const argv = partCommand(cachedPart("miltertest"), "usr/bin/miltertest", args);
     const { exitCode, stdout, stderr } = await run({ argv, deadline });
     return { exitCode, output: stdout + stderr };
   } finally {

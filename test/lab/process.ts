@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { FIXED_ENV, gather, killGroup, type RunOptions, run } from "../../scripts/debian/child.ts";
+import { boundArgv, FIXED_ENV, gather, killGroup, type RunOptions, run } from "../../scripts/debian/child.ts";
 import { failure } from "../../scripts/debian/failure.ts";
 import { hopeless } from "./wait.ts";
 
@@ -41,7 +41,14 @@ const DESCRIPTORS = 4_096;
  */
 export function startProcess(options: StartOptions): LabProcess {
   const { name, argv, env, cwd } = options;
-  const child = spawn(["setpriv", "--pdeathsig", "KILL", ...argv], env, cwd);
+  const child = Bun.spawn(boundArgv(argv), {
+    env: { ...FIXED_ENV, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
   const stdout = gather(child.stdout);
   const stderr = gather(child.stderr);
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
@@ -76,21 +83,6 @@ export function startProcess(options: StartOptions): LabProcess {
         throw hopeless(`${name} ended with code ${child.exitCode ?? child.signalCode}\n${output()}`);
     },
   };
-}
-
-function spawn(argv: string[], env: Readonly<Record<string, string>> | undefined, cwd: string | undefined) {
-  try {
-    return Bun.spawn(argv, {
-      env: { ...FIXED_ENV, ...env },
-      ...(cwd === undefined ? {} : { cwd }),
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      detached: true,
-    });
-  } catch (error) {
-    throw failure("CHILD_MISSING", `cannot start ${argv.join(" ")}: ${String(error)}`);
-  }
 }
 
 /** A program in namespaces of its own: nothing it starts outlives it, nothing it mounts is seen outside. */

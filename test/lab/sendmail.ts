@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FIXED_ENV } from "../../scripts/debian/child.ts";
+import { boundArgv, FIXED_ENV } from "../../scripts/debian/child.ts";
 import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
 import { lineBuffer } from "./lines.ts";
 import { freePort, listensOnPort } from "./port.ts";
@@ -120,7 +120,8 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
     port,
     queueFolder,
     runQueue: async () => {
-      await inside(["-q", "-OQueueSortOrder=none"]);
+      // Without -v it would go on in the background.
+      await inside(["-v", "-q"]);
     },
     listQueue: () => readQueue(queueFolder),
     log: () => syslog.text() + daemon.output(),
@@ -135,7 +136,12 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
 }
 
 async function submitOver(argv: string[], envelope: Envelope): Promise<SendResult> {
-  const child = Bun.spawn(argv, { env: { ...FIXED_ENV }, stdin: "pipe", stdout: "pipe", stderr: "ignore" });
+  const child = Bun.spawn(boundArgv(argv), {
+    env: { ...FIXED_ENV },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
   const lines = lineBuffer();
   const pump = async (): Promise<void> => {
     const decoder = new TextDecoder("latin1");

@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { type Clamd, startClamd } from "../lab/clamd.ts";
+import { BINARY, startFilter } from "../lab/filter.ts";
+import { plainFolder } from "../lab/folder.ts";
+import { freePort } from "../lab/port.ts";
+import { run } from "../lab/process.ts";
+
+const folder = plainFolder();
+const socket = join(folder.path, "milter.sock");
+let clamd: Clamd;
+let taken: Server;
+let takenPort = 0;
+let conf = "";
+
+beforeAll(async () => {
+  clamd = await startClamd({ folder: folder.path });
+  conf = clamd.confPath;
+  taken = createServer();
+  takenPort = await freePort();
+  await new Promise<void>((done) => taken.listen(takenPort, "127.0.0.1", done));
+  writeFileSync(join(folder.path, "file.sock"), "precious");
+  writeFileSync(join(folder.path, "typo.conf"), `LocalSocket ${clamd.socketPath}\nMaxThreds 5\n`);
+  writeFileSync(join(folder.path, "value.conf"), `LocalSocket ${clamd.socketPath}\n\n# x\nMaxThreads many\n`);
+  writeFileSync(join(folder.path, "none.conf"), "MaxThreads 5\n");
+  writeFileSync(join(folder.path, "example.conf"), "Example\nMaxThreads 5\n");
+  writeFileSync(join(folder.path, "away.conf"), `LocalSocket ${folder.path}/away.sock\n`);
+  writeFileSync(join(folder.path, "not-clamd.conf"), `TCPSocket ${takenPort}\nTCPAddr 127.0.0.1\n`);
+});
+
+afterAll(async () => {
+  taken.close();
+  await clamd.stop();
+  folder.remove();
+});
+
+interface Failure {
+  readonly name: string;
+  readonly argv: () => readonly string[];
+  readonly status: number;
+  readonly says: RegExp;
+}
+
+const at = (name: string): string => join(folder.path, name);
+const start = (...more: string[]): string[] => ["--foreground", "-e", "-c", conf, ...more];
+
+const FAILURES: readonly Failure[] = [
+  { name: "a mistyped option", argv: () => start("--locl", socket), status: 64, says: /--locl.*--local/ },
+  {
+    name: "a missing argument",
+    argv: () => ["--foreground", "-e", socket, "-c"],
+    status: 64,
+    says: /config-file/,
+  },
+  { name: "an unexpected argument", argv: () => start("--local=yes", socket), status: 64, says: /--local/ },
+  {
+    name: "a number out of range",
+    argv: () => start("--debug-level=10", socket),
+    status: 64,
+    says: /debug-level/,
+  },
+  { name: "no socket address", argv: () => start(), status: 64, says: /socket address/ },
+  {
+    name: "a socket address of no kind",
+    argv: () => start("tcp:25"),
+    status: 64,
+    says: /socket address "tcp:25"/,
+  },
+  { name: "a port out of range", argv: () => start("inet:70000"), status: 64, says: /port from 1 to 65535/ },
+  {
+    name: "an ignored network of no kind",
+    argv: () => start("-I", "10.0.0.0/40", socket),
+    status: 64,
+    says: /ignore/,
+  },
+  {
+    name: "options that exclude each other",
+    argv: () => start("-L", "-l", socket),
+    status: 78,
+    says: /local/,
+  },
+  {
+    name: "an option not built yet",
+    argv: () => start("--advisory", socket),
+    status: 69,
+    says: /--advisory.*not available yet/,
+  },
+  {
+    name: "the built-in engine",
+    argv: () => ["--foreground", "-c", conf, socket],
+    status: 69,
+    says: /not available yet/,
+  },
+  { name: "detaching", argv: () => ["-e", "-c", conf, socket], status: 69, says: /--foreground/ },
+  {
+    name: "no clamd.conf",
+    argv: () => ["--foreground", "-e", "-c", at("no.conf"), socket],
+    status: 78,
+    says: /no\.conf/,
+  },
+  {
+    name: "an unknown directive",
+    argv: () => ["--foreground", "-e", "-c", at("typo.conf"), socket],
+    status: 78,
+    says: /typo\.conf:2: MaxThreds.*MaxThreads/,
+  },
+  {
+    name: "a directive's bad value",
+    argv: () => ["--foreground", "-e", "-c", at("value.conf"), socket],
+    status: 78,
+    says: /value\.conf:4: MaxThreads/,
+  },
+  {
+    name: "an unedited example",
+    argv: () => ["--foreground", "-e", "-c", at("example.conf"), socket],
+    status: 78,
+    says: /example\.conf:1: Example/,
+  },
+  {
+    name: "no scanner in clamd.conf",
+    argv: () => ["--foreground", "-e", "-c", at("none.conf"), socket],
+    status: 78,
+    says: /LocalSocket or TCPSocket/,
+  },
+  {
+    name: "clamd away",
+    argv: () => ["--foreground", "-e", "-c", at("away.conf"), socket],
+    status: 69,
+    says: /away\.sock: no such socket: is clamd running/,
+  },
+  {
+    name: "a port that is no clamd's",
+    argv: () => ["--foreground", "-e", "-c", at("not-clamd.conf"), socket],
+    status: 69,
+    says: /does not answer/,
+  },
+  {
+    name: "a port in use",
+    argv: () => start(socket, `inet:${takenPort}@127.0.0.1`),
+    status: 78,
+    says: /another program listens there/,
+  },
+  {
+    name: "an address of another host",
+    argv: () => start(socket, "inet:7357@192.0.2.1"),
+    status: 78,
+    says: /not one of this host's/,
+  },
+  {
+    name: "a directory that is not there",
+    argv: () => start("/nonexistent/milter.sock"),
+    status: 78,
+    says: /the directory does not exist/,
+  },
+  { name: "a file that is no socket", argv: () => start(at("file.sock")), status: 78, says: /not a socket/ },
+];
+
+describe("what keeps the filter from starting", () => {
+  for (const { name, argv, status, says } of FAILURES) {
+    test(`${name}: one line and status ${status}`, async () => {
+      const before = readdirSync(folder.path);
+      const ended = await run({ argv: [BINARY, ...argv()], deadline: 20_000 });
+      const lines = ended.stderr.split("\n").filter((line) => line !== "" && !line.includes("WARNING: "));
+      expect(lines).toEqual([expect.stringMatching(says)]);
+      expect(lines[0]).toStartWith("clamav-milter: ");
+      expect(ended.exitCode).toBe(status);
+      expect(ended.stdout).toBe("");
+      expect(readdirSync(folder.path)).toEqual(before);
+    });
+  }
+
+  test("a second one on the same socket is refused, and the first goes on", async () => {
+    const first = await startFilter({ conf, sockets: [`unix:${socket}`] });
+    const second = await run({ argv: [BINARY, ...start(socket)], deadline: 20_000 });
+    expect(second.exitCode).toBe(78);
+    expect(second.stderr).toContain("another program answers on this socket");
+    expect(first.running()).toBe(true);
+    expect(existsSync(socket)).toBe(true);
+    expect(await first.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  test("a stale socket is replaced", async () => {
+    const first = await startFilter({ conf, sockets: [`unix:${socket}`] });
+    first.signal("SIGKILL");
+    await first.exited;
+    expect(existsSync(socket)).toBe(true);
+    const second = await startFilter({ conf, sockets: [`unix:${socket}`] });
+    expect(await second.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+});
+
+test("--version tells ours and clamd's", async () => {
+  const { exitCode, stdout } = await run({ argv: [BINARY, "-e", "-c", conf, "-V"], deadline: 20_000 });
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^clamav-milter version \d+\.\d+\.\d+\nClamAV 1\.\d+\.\d+\S* on unix:\S+\n$/);
+});
+
+test("the environment of the caller does not turn the program into something else", async () => {
+  const env = { BUN_OPTIONS: "", NODE_OPTIONS: "--inspect" };
+  chmodSync(folder.path, 0o755);
+  const { exitCode, stdout } = await run({ argv: [BINARY, "-V"], env, deadline: 20_000 });
+  expect(exitCode).toBe(0);
+  expect(stdout).toStartWith("clamav-milter version ");
+});
