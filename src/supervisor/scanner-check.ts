@@ -15,7 +15,8 @@ export async function askClamdVersion(address: ServerAddress): Promise<string> {
   const timer = setTimeout(() => late.reject(new Error(`${address.name}: does not answer`)), PATIENCE);
   try {
     const version = await Promise.race([session.version(), late.promise]);
-    if (!version.startsWith("ClamAV ")) throw new Error(`${address.name}: is not a clamd`);
+    if (!version.startsWith("ClamAV "))
+      throw new Error(`${address.name}: is not a clamd, it says ${JSON.stringify(version.slice(0, 80))}`);
     return version;
   } finally {
     clearTimeout(timer);
@@ -29,9 +30,11 @@ export async function askClamdVersion(address: ServerAddress): Promise<string> {
  */
 export async function requireScanners(servers: readonly ServerAddress[]): Promise<void> {
   const answers = await Promise.allSettled(servers.map(askClamdVersion));
-  const problems = answers.flatMap((answer) => {
+  const problems = answers.flatMap((answer, at) => {
     if (answer.status === "fulfilled") return [];
-    return [answer.reason instanceof Error ? answer.reason.message : String(answer.reason)];
+    const name = servers[at]?.name ?? "";
+    const reason = answer.reason instanceof Error ? answer.reason.message : String(answer.reason);
+    return [reason.startsWith(name) ? reason : `${name}: ${reason}`];
   });
   if (problems.length === 0) return;
   throw new StartError("SCANNER_DOWN", EXIT.UNAVAILABLE, `clamd does not answer: ${problems.join("; ")}`);

@@ -45,6 +45,18 @@ test("stopping ends a program that ignores TERM, and its children", async () => 
   expect(processesNaming(sign)).toEqual([]);
 });
 
+test("stopping a program that has died ends the children it left", async () => {
+  const sign = `lab-sign-${crypto.randomUUID()}`;
+  const started = startProcess({
+    name: "dies",
+    argv: ["sh", "-c", `sh -c 'sleep 1000; : ${sign}' & exit 1`],
+  });
+  expect(await started.exited).toBe(1);
+  expect(processesNaming(sign)).not.toEqual([]);
+  await started.stop();
+  await until(() => processesNaming(sign).length === 0, { what: "the child to be gone" });
+});
+
 test("when the test process is killed, clamd, sendmail and Postfix and their mounts go with it", async () => {
   const folder = newFolder();
   const script = join(import.meta.dir, "start-and-wait.ts");

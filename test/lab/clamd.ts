@@ -5,7 +5,7 @@ import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
 import { writeDatabase } from "./database.ts";
 import { freePort } from "./port.ts";
 import { type LabProcess, startProcess } from "./process.ts";
-import { DEFAULT_DEADLINE, until } from "./wait.ts";
+import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
 
 /** A directive's values; several values are several lines. */
 export type Directives = Readonly<Record<string, string | readonly string[]>>;
@@ -39,6 +39,8 @@ export interface Clamd {
   readonly confPath: string;
   /** Everything it has logged. */
   log(): string;
+  /** Waits for a line of the log that matches: it is written after the answer, not before. */
+  logLine(pattern: RegExp, deadline?: number): Promise<string>;
   /** Sends one old-style command, e.g. `PING`, and gives the answer. */
   ask(command: string): Promise<string>;
   /** Sends a signal, e.g. SIGKILL, SIGSTOP, SIGCONT. */
@@ -92,6 +94,7 @@ export async function startClamd(options: ClamdOptions): Promise<Clamd> {
   const log = (): string => (existsSync(logPath) ? readFileSync(logPath, "utf8") : "");
   const launch = (): Promise<LabProcess> => launchClamd({ name, confPath, targets, deadline, log });
   let current = await launch();
+  const allLogs = (): string => log() || current.output();
   return {
     get pid() {
       return current.pid;
@@ -100,7 +103,8 @@ export async function startClamd(options: ClamdOptions): Promise<Clamd> {
     tcpPort,
     tcpAddr,
     confPath,
-    log: () => log() || current.output(),
+    log: allLogs,
+    logLine: (pattern, limit) => lineOf(allLogs, pattern, limit),
     ask: (command) => askClamd(targets[0] ?? { path: socketPath }, command),
     kill: (signal) => current.signal(signal),
     running: () => current.running(),

@@ -4,7 +4,7 @@ import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
 import { type Directives, writeDirectives } from "./clamd.ts";
 import { freePort, listensOnPath, listensOnPort } from "./port.ts";
 import { startProcess } from "./process.ts";
-import { DEFAULT_DEADLINE, until } from "./wait.ts";
+import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
 
 export interface DebianMilterOptions {
   readonly folder: string;
@@ -24,6 +24,8 @@ export interface DebianMilter {
   /** The same in Postfix's form: `inet:127.0.0.1:PORT` or `unix:/path`. */
   readonly postfixSpec: string;
   log(): string;
+  /** Waits for a line of the log that matches: it is written after the answer, not before. */
+  logLine(pattern: RegExp, deadline?: number): Promise<string>;
   kill(signal: NodeJS.Signals): void;
   /** Ends it; more than once does no harm. */
   stop(): Promise<void>;
@@ -71,11 +73,13 @@ export async function startDebianMilter(options: DebianMilterOptions): Promise<D
     await started.stop(STOP_GRACE);
     throw error;
   }
+  const allLogs = (): string => log() || started.output();
   return {
     pid: started.pid,
     spec,
     postfixSpec: unix ? spec : `inet:127.0.0.1:${port}`,
-    log: () => log() || started.output(),
+    log: allLogs,
+    logLine: (pattern, limit) => lineOf(allLogs, pattern, limit),
     kill: started.signal,
     // libmilter looks for a pending stop every five seconds only; nothing is lost by not waiting for that.
     stop: () => started.stop(STOP_GRACE),

@@ -14,7 +14,7 @@ import { type Accounts, writePostfixAccounts } from "./accounts.ts";
 import { freePort, listensOnPort } from "./port.ts";
 import { type Finished, type NamespacedProcess, startNamespaced } from "./process.ts";
 import { PRIVATE_DEV, type Syslog, startSyslog } from "./syslog.ts";
-import { DEFAULT_DEADLINE, until } from "./wait.ts";
+import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
 
 export interface PostfixOptions {
   /** A folder of `trustedFolder()`. */
@@ -44,6 +44,8 @@ export interface Postfix {
   readonly queueFolder: string;
   /** Its mail log. */
   log(): string;
+  /** Waits for a line of the log that matches: it is written after the answer, not before. */
+  logLine(pattern: RegExp, deadline?: number): Promise<string>;
   /** Tries everything in the queue again, messages waiting for pickup included. */
   flush(): Promise<void>;
   /** Everything in the queue; quarantined mail has the queue name `hold`. */
@@ -165,6 +167,7 @@ function postfixHandle({ part, home, port, daemon, syslog, log }: Running): Post
     port,
     queueFolder: join(home, "queue"),
     log,
+    logLine: (pattern, deadline) => lineOf(log, pattern, deadline),
     flush: async () => {
       await inside("postkick", ["-c", etc, "public", "pickup", "W"]);
       await inside("postqueue", ["-c", etc, "-f"]);

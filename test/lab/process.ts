@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { boundArgv, FIXED_ENV, gather, killGroup, type RunOptions, run } from "../../scripts/debian/child.ts";
 import { failure } from "../../scripts/debian/failure.ts";
 import { hopeless } from "./wait.ts";
@@ -33,6 +33,8 @@ export interface StartOptions {
 }
 
 const GRACE = 5_000;
+/** Milliseconds for the rest of a dead program's output, should a child of it still hold the pipe. */
+const LAST_WORDS = 500;
 const DESCRIPTORS = 4_096;
 
 /**
@@ -53,13 +55,16 @@ export function startProcess(options: StartOptions): LabProcess {
   const stderr = gather(child.stderr);
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
   const output = (): string => stdout.text() + stderr.text();
+  let ended = false;
+  // The last words of a program are worth waiting for: they tell why it ended.
+  const exited = child.exited.then(async (code) => {
+    await Promise.race([Promise.all([stdout.ended, stderr.ended]), Bun.sleep(LAST_WORDS)]);
+    ended = true;
+    return code;
+  });
   const end = async (grace: number): Promise<void> => {
-    if (!running()) return;
-    killGroup(child.pid, "SIGTERM");
-    const timer = setTimeout(() => killGroup(child.pid, "SIGKILL"), grace);
-    await child.exited;
-    clearTimeout(timer);
-    killGroup(child.pid, "SIGKILL");
+    await endGroup(child.pid, child.exited, running(), grace);
+    await exited;
   };
   let ending: Promise<void> | undefined;
   // Once only: later the number may be that of somebody else's process group.
@@ -73,16 +78,30 @@ export function startProcess(options: StartOptions): LabProcess {
     output,
     stdout: stdout.text,
     running,
-    exited: child.exited,
+    exited,
     signal: (signal) => {
       if (running()) child.kill(signal);
     },
     stop,
     demandRunning: () => {
-      if (!running())
-        throw hopeless(`${name} ended with code ${child.exitCode ?? child.signalCode}\n${output()}`);
+      if (ended) throw hopeless(`${name} ended with code ${child.exitCode ?? child.signalCode}\n${output()}`);
     },
   };
+}
+
+/**
+ * Ends a process group whose leader may have ended by itself.
+ * @param grace milliseconds between TERM and KILL
+ */
+async function endGroup(pid: number, exited: Promise<number>, alive: boolean, grace: number): Promise<void> {
+  if (alive) {
+    killGroup(pid, "SIGTERM");
+    const timer = setTimeout(() => killGroup(pid, "SIGKILL"), grace);
+    await exited;
+    clearTimeout(timer);
+  }
+  // What the leader left behind goes too; a new process of the leader's number would be somebody else's.
+  if (!existsSync(`/proc/${pid}`)) killGroup(pid, "SIGKILL");
 }
 
 /** A program in namespaces of its own: nothing it starts outlives it, nothing it mounts is seen outside. */

@@ -7,7 +7,7 @@ import { freePort, listensOnPort } from "./port.ts";
 import { type Finished, type NamespacedProcess, runWell, startNamespaced } from "./process.ts";
 import { type Envelope, greet, type SendResult } from "./smtp-client.ts";
 import { PRIVATE_DEV, type Syslog, startSyslog } from "./syslog.ts";
-import { DEFAULT_DEADLINE, until } from "./wait.ts";
+import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
 
 /** How sendmail reaches a filter. */
 export interface SendmailMilter {
@@ -48,6 +48,8 @@ export interface Sendmail {
   listQueue(): QueuedFile[];
   /** What it gives to syslog, and its output. */
   log(): string;
+  /** Waits for a line of the log that matches: it is written after the answer, not before. */
+  logLine(pattern: RegExp, deadline?: number): Promise<string>;
   /** Every SMTP dialogue, incoming and outgoing. */
   trace(): string;
   /** Carries a message to `sendmail -bs` over its standard streams: the filter sees a client without an address. */
@@ -114,6 +116,7 @@ interface Running {
 }
 
 function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command }: Running): Sendmail {
+  const log = (): string => syslog.text() + daemon.output();
   const inside = (args: readonly string[], input?: string): Promise<Finished> =>
     daemon.inside({ argv: command(args), ...(input === undefined ? {} : { input }), deadline: 60_000 });
   return {
@@ -124,7 +127,8 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
       await inside(["-v", "-q"]);
     },
     listQueue: () => readQueue(queueFolder),
-    log: () => syslog.text() + daemon.output(),
+    log,
+    logLine: (pattern, deadline) => lineOf(log, pattern, deadline),
     trace: () => (existsSync(tracePath) ? readFileSync(tracePath, "latin1") : ""),
     submit: (envelope) => submitOver(daemon.enter(command(["-bs"])), envelope),
     command: inside,

@@ -46,3 +46,16 @@ export async function until<T>(
 export function hopeless(message: string): Error {
   return failure("HOPELESS", message);
 }
+
+/**
+ * Waits for a line in a log that grows: mail servers answer first and log afterwards.
+ * @returns the first line that matches
+ * @throws code `WAITED_TOO_LONG` with the whole log
+ */
+export function lineOf(log: () => string, pattern: RegExp, deadline = DEFAULT_DEADLINE): Promise<string> {
+  const find = (): string | undefined =>
+    log()
+      .split("\n")
+      .find((line) => pattern.test(line));
+  return until(find, { deadline, what: `a line like ${pattern}`, detail: log });
+}
