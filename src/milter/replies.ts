@@ -147,6 +147,7 @@ function number(value: number): Uint8Array {
   return bytes;
 }
 
+/** A character that is no byte would lose its upper half, and U+010A would end a line: it is a question mark. */
 function cString(text: string): Uint8Array {
-  return Buffer.from(`${text.replaceAll("\0", "")}\0`, "latin1");
+  return Buffer.from(`${text.replaceAll("\0", "").replaceAll(/[^\0-\xff]/g, "?")}\0`, "latin1");
 }

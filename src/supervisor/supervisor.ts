@@ -37,7 +37,7 @@ export async function supervise(settings: Settings): Promise<void> {
     throw new StartError("CHILD_FAILED", EXIT.SOFTWARE, reason);
   }
   const where = sockets.map((socket) => socket.text).join(", ");
-  log("info", `clamav-milter ${VERSION} accepts mail on ${where}`);
+  log("info", `version ${VERSION} accepts mail on ${where}`);
   const signal = await stopSignal;
   log("info", `stopping on ${signal}`);
   // First the sockets: what comes now is for the MTA to keep.

@@ -66,18 +66,24 @@ describe("stages", () => {
     expect(known(full())).toEqual([...ORDER]);
   });
 
-  test.each(ORDER.map((stage, at) => [stage, at] as const))("a new list of %s forgets later ones", (stage, at) => {
-    const table = full();
-    table.set(stage, [["new", stage]]);
-    expect(known(table)).toEqual(ORDER.slice(0, at));
-    expect(table.get("new")).toBe(stage);
-  });
+  test.each(ORDER.map((stage, at) => [stage, at] as const))(
+    "a new list of %s forgets later ones",
+    (stage, at) => {
+      const table = full();
+      table.set(stage, [["new", stage]]);
+      expect(known(table)).toEqual(ORDER.slice(0, at));
+      expect(table.get("new")).toBe(stage);
+    },
+  );
 
-  test.each(ORDER.map((stage, at) => [stage, at] as const))("an empty list of %s does so too", (stage, at) => {
-    const table = full();
-    table.set(stage, []);
-    expect(known(table)).toEqual(ORDER.slice(0, at));
-  });
+  test.each(ORDER.map((stage, at) => [stage, at] as const))(
+    "an empty list of %s does so too",
+    (stage, at) => {
+      const table = full();
+      table.set(stage, []);
+      expect(known(table)).toEqual(ORDER.slice(0, at));
+    },
+  );
 
   test("stages may be left out", () => {
     const table = new MacroTable();

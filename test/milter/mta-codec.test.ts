@@ -4,14 +4,25 @@ import { binaryText, decodeCommand, type MtaCommand, STAGES } from "../../src/mi
 import { MilterError } from "../../src/milter/milter-error.ts";
 import { decodeReply, encodeCommand, type FilterReply } from "../../src/milter/mta-codec.ts";
 import { encodeAgreement } from "../../src/milter/negotiation.ts";
-import { encodeModification, encodeVerdict, type Modification, type Verdict } from "../../src/milter/replies.ts";
+import {
+  encodeModification,
+  encodeVerdict,
+  type Modification,
+  type Verdict,
+} from "../../src/milter/replies.ts";
 import { decodedEveryWay, framesOf, joined, thrownBy, uint32, wire } from "./wire-bytes.ts";
 
 /** A text that can stand between two NULs. */
-const text = fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 20 });
+const text = fc.string({
+  unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)),
+  maxLength: 20,
+});
 const bytes = fc.uint8Array({ maxLength: 50 });
 const mask = fc.integer({ min: 0, max: 0xffffffff });
-const parameters = fc.array(text.filter((value) => value !== ""), { maxLength: 3 });
+const parameters = fc.array(
+  text.filter((value) => value !== ""),
+  { maxLength: 3 },
+);
 
 const commands: fc.Arbitrary<MtaCommand> = fc.oneof(
   fc.constantFrom<MtaCommand>({ kind: "abort" }, { kind: "quit" }, { kind: "data" }),
@@ -53,7 +64,9 @@ describe("what the MTA's end writes, the filter's end reads", () => {
   test("every command", () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 6 }), (list) => {
-        const read = framesOf([joined(...list.map(encodeCommand))]).map((frame) => plain(decodeCommand(frame)));
+        const read = framesOf([joined(...list.map(encodeCommand))]).map((frame) =>
+          plain(decodeCommand(frame)),
+        );
         expect(read).toEqual(list.map(plain));
       }),
       { numRuns: 1500 },

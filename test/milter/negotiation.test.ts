@@ -46,8 +46,16 @@ describe("actions and steps: what is wanted, as far as it is offered", () => {
 
   test("zero means what it meant in version 1, for each mask on its own", () => {
     const all = { actions: ALL_ACTIONS, steps: ALL_STEPS, macros: {} };
-    expect(agree({ version: 2, actions: 0, steps: 0 }, all)).toEqual({ version: 2, actions: 0x0f, steps: 0x3f });
-    expect(agree({ version: 6, actions: 0, steps: 0x400 }, all)).toEqual({ version: 6, actions: 0x0f, steps: 0x400 });
+    expect(agree({ version: 2, actions: 0, steps: 0 }, all)).toEqual({
+      version: 2,
+      actions: 0x0f,
+      steps: 0x3f,
+    });
+    expect(agree({ version: 6, actions: 0, steps: 0x400 }, all)).toEqual({
+      version: 6,
+      actions: 0x0f,
+      steps: 0x400,
+    });
   });
 
   test("the highest bit stays a positive number", () => {
@@ -63,14 +71,7 @@ describe("macro lists", () => {
     expect(agreement.actions).toBe(0x111);
     expect(Buffer.from(encodeAgreement(agreement, asking.macros))).toEqual(
       Buffer.from(
-        wire(
-          "O",
-          ...[6, 0x111, asking.steps].map(uint32),
-          uint32(0),
-          "j {client_addr}\0",
-          uint32(5),
-          "i\0",
-        ),
+        wire("O", ...[6, 0x111, asking.steps].map(uint32), uint32(0), "j {client_addr}\0", uint32(5), "i\0"),
       ),
     );
   });
@@ -100,7 +101,8 @@ describe("what the filter wants", () => {
   });
 
   test("nothing of the message is left out", () => {
-    const needed = Step.noConnect | Step.noMail | Step.noRcpt | Step.noHeaders | Step.noEndOfHeaders | Step.noBody;
+    const needed =
+      Step.noConnect | Step.noMail | Step.noRcpt | Step.noHeaders | Step.noEndOfHeaders | Step.noBody;
     expect(wanted.steps & needed).toBe(0);
     expect(wanted.steps & Step.noReplyConnect).toBe(0);
     expect(wanted.steps & Step.headerLeadingSpace).not.toBe(0);
