@@ -47,7 +47,14 @@ interface Warm {
   overdueAt: number;
 }
 
+/** What a scan holds: known to its canceller, whatever stage it is in. */
+interface Hold {
+  cancelled: boolean;
+  warm: Warm | null;
+}
+
 interface Waiter {
+  readonly hold: Hold;
   readonly until: number;
   readonly go: (warm: Warm) => void;
   readonly fail: (error: ClamdError) => void;
@@ -96,9 +103,9 @@ export class ClamdServer {
    * @param deadline when it is given up, on the edge's clock
    */
   scan(source: ScanSource, deadline: number): Scan {
-    const hold: { cancelled: boolean; warm: Warm | null } = { cancelled: false, warm: null };
+    const hold: Hold = { cancelled: false, warm: null };
     const run = async (): Promise<ServerVerdict> => {
-      const warm = await this.#acquire(deadline);
+      const warm = await this.#acquire(hold, deadline);
       hold.warm = warm;
       if (hold.cancelled) {
         this.#release(warm);
@@ -107,18 +114,12 @@ export class ClamdServer {
       try {
         return await this.#scanIn(warm, source, deadline);
       } finally {
+        // From here on the session may be another scan's: cancel must not reach it.
+        hold.warm = null;
         this.#release(warm);
       }
     };
-    return {
-      verdict: run(),
-      cancel: () => {
-        hold.cancelled = true;
-        if (hold.warm !== null && this.#busy.has(hold.warm)) {
-          hold.warm.session.fail(new ClamdError("CLAMD_CANCELLED", "given up"));
-        }
-      },
-    };
+    return { verdict: run(), cancel: () => this.#cancel(hold) };
   }
 
   /** Once a second or so: gives up what is overdue, keeps sessions alive, ends those that are not needed. */
@@ -149,6 +150,14 @@ export class ClamdServer {
     for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
     for (const { warm } of this.#idle.splice(0)) warm.session.quit();
     for (const warm of this.#busy) warm.session.fail(error);
+  }
+
+  #cancel(hold: Hold): void {
+    const error = new ClamdError("CLAMD_CANCELLED", "given up");
+    hold.cancelled = true;
+    hold.warm?.session.fail(error);
+    const at = this.#waiting.findIndex((waiter) => waiter.hold === hold);
+    if (at >= 0) this.#waiting.splice(at, 1)[0]?.fail(error);
   }
 
   async #scanIn(warm: Warm, source: ScanSource, deadline: number): Promise<ServerVerdict> {
@@ -182,7 +191,7 @@ export class ClamdServer {
     this.#askVersion(warm);
   }
 
-  #acquire(deadline: number): Promise<Warm> {
+  #acquire(hold: Hold, deadline: number): Promise<Warm> {
     const idle = this.#idle.pop();
     if (idle !== undefined) {
       this.#busy.add(idle.warm);
@@ -190,7 +199,7 @@ export class ClamdServer {
     }
     if (this.#busy.size + this.#connecting < this.#limits.sessions) return this.#open(deadline);
     return new Promise((go, fail) => {
-      this.#waiting.push({ until: deadline, go, fail });
+      this.#waiting.push({ hold, until: deadline, go, fail });
     });
   }
 
