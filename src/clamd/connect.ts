@@ -1,4 +1,4 @@
-import type { ServerAddress } from "../config/settings.ts";
+import type { ServerAddress } from "./address.ts";
 import { ClamdError } from "./clamd-error.ts";
 import { type ClamdPort, ClamdSession } from "./session.ts";
 

@@ -1,4 +1,4 @@
-import type { ServerAddress } from "../config/settings.ts";
+import type { ServerAddress } from "./address.ts";
 import { ClamdError } from "./clamd-error.ts";
 import type { ScanReply } from "./reply.ts";
 import type { ClamdSession, ScanSource } from "./session.ts";

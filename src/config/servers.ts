@@ -1,12 +1,8 @@
+import type { ServerAddress } from "../clamd/address.ts";
 import type { GivenOptions } from "../cli/command-line.ts";
 import { parseServerList } from "../cli/server-list.ts";
 import { EXIT, StartError } from "../cli/start-error.ts";
 import { type ClamdConf, numberOf, textOf } from "./clamd-conf.ts";
-
-/** One clamd. `name` is its text for logs: `unix:/run/clamd.ctl`, `192.0.2.1:3310`, `[2001:db8::1]:3310`. */
-export type ServerAddress =
-  | { readonly kind: "unix"; readonly path: string; readonly name: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number; readonly name: string };
 
 /** clamd's customary port, for `--server` without a TCPSocket line. */
 const CUSTOMARY_PORT = 3310;

@@ -1,11 +1,11 @@
+import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
-import { externalScanners, type ServerAddress } from "./servers.ts";
+import { externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
-export type { ServerAddress } from "./servers.ts";
 
 /** All that the processes need to know from the command line and clamd.conf. Frozen, and plain JSON. */
 export interface Settings {

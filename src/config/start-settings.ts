@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { ServerAddress } from "../clamd/address.ts";
 import { type CommandLine, type GivenOptions, parseCommandLine } from "../cli/command-line.ts";
 import type { OptionName } from "../cli/options.ts";
 import { StartError } from "../cli/start-error.ts";
@@ -12,7 +13,7 @@ import {
   refuseOptionConflicts,
   type StartFacts,
 } from "./conflicts.ts";
-import { externalScanners, type ServerAddress } from "./servers.ts";
+import { externalScanners } from "./servers.ts";
 import { type RunCommandLine, resolveSettings, type Settings } from "./settings.ts";
 
 /** The outside world as far as start-up needs it; see system-edge.ts for the real one. */

@@ -1,7 +1,8 @@
+import type { ServerAddress } from "../clamd/address.ts";
 import type { GivenOptions } from "../cli/command-line.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
 import { booleanOf, type ClamdConf, textOf } from "./clamd-conf.ts";
-import { isLocalServer, type ServerAddress } from "./servers.ts";
+import { isLocalServer } from "./servers.ts";
 
 interface Started {
   readonly options: GivenOptions;

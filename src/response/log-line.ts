@@ -1,4 +1,4 @@
-import { wireText } from "../log/log.ts";
+import { wireText } from "../log/text.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
 import type { Outcome } from "./plan.ts";
 

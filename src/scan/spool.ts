@@ -88,7 +88,7 @@ export class Spool {
     this.#size += text.length;
   }
 
-  /** The message in order, in pieces of 64 kB at most; each is good until the next is asked for. */
+  /** The message in order, in pieces of 64 kB at most; they stay as they are until the spool is written to or closed. */
   *pieces(): Generator<Uint8Array, void> {
     if (this.#file !== null) {
       for (let at = 0; at < this.#fileBytes; ) {

@@ -1,6 +1,6 @@
+import type { ServerAddress } from "../clamd/address.ts";
 import { connectClamd } from "../clamd/connect.ts";
 import { EXIT, StartError } from "../cli/start-error.ts";
-import type { ServerAddress } from "../config/settings.ts";
 
 /** Milliseconds for the connexion, and again for the answer. */
 const PATIENCE = 5000;

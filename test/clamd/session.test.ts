@@ -216,13 +216,25 @@ describe("the end of a session", () => {
     expect(clamd.commands).not.toContain("INSTREAM half");
   });
 
-  test("a version is not asked for in the middle of a message", async () => {
-    const { clamd, scan } = halfSent();
+  test("a version is not asked for between the chunks of a message", async () => {
+    const clamd = new FakeClamd();
+    clamd.room = HALF_SENT;
+    const piece = Buffer.alloc(65_536, "x");
+    const scan = clamd.session.scan(sourceOf(piece, piece, piece));
     expect(await outcome(clamd.session.version())).toBe("CLAMD_BUSY");
-    clamd.room = 1000;
+    clamd.room = 5000;
     clamd.drain();
+    expect(clamd.commands).toEqual(["IDSESSION", `INSTREAM ${"x".repeat(3 * 65_536)}`]);
     clamd.say("1: stream: OK");
     expect(await outcome(scan)).toEqual({ kind: "clean" });
+  });
+
+  test("a version that is asked for behind a message stays behind it", () => {
+    const { clamd } = halfSent();
+    void clamd.session.version();
+    clamd.room = 7;
+    clamd.drain();
+    expect(clamd.commands).toEqual(["IDSESSION", `INSTREAM ${"x".repeat(1000)}`, "VERSION"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { SpoolFile } from "../scan/spool.ts";
+import type { SpoolFile } from "./spool.ts";
 
 /**
  * A file without a name in `directory`: it is gone when it is closed, however the process ends.

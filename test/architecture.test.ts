@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { Glob } from "bun";
+
+/** What each module may import besides itself: arrows go down only (README, "How it is built"). */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  log: [],
+  os: [],
+  policy: [],
+  cli: [],
+  milter: ["wire"],
+  clamd: ["wire"],
+  scan: ["clamd"],
+  response: ["log", "milter", "scan"],
+  config: ["clamd", "cli"],
+  ipc: ["config"],
+  child: ["clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
+  supervisor: ["child", "clamd", "cli", "config", "ipc", "log", "os"],
+  // The only file at the top that is more than a value.
+  "main.ts": ["child", "supervisor"],
+  "version.ts": [],
+};
+
+/** The files that have to do with sockets, and those that call the C library. */
+const SOCKETS = ["src/child/listeners.ts", "src/clamd/connect.ts", "src/ipc/channel.ts"];
+const FOREIGN = ["src/os/libc.ts"];
+
+const ROOT = join(import.meta.dir, "..");
+const sources = [...new Glob("src/**/*.ts").scanSync(ROOT)].sort().map((path) => ({
+  path,
+  text: readFileSync(join(ROOT, path), "utf8"),
+}));
+
+function moduleOf(path: string): string {
+  return path.split("/")[1] ?? "";
+}
+
+test("modules import only what is below them", () => {
+  const wrong = sources.flatMap(({ path, text }) => {
+    const own = moduleOf(path);
+    return [...text.matchAll(/from "(\.[^"]+)"/g)].flatMap((match) => {
+      const target = moduleOf(normalize(join(dirname(path), match[1] ?? "")));
+      const allowed = target === own || target === "version.ts" || MAY_IMPORT[own]?.includes(target) === true;
+      return allowed ? [] : [`${path} imports ${target}`];
+    });
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("sockets and the C library are touched in few named places", () => {
+  const using = (pattern: RegExp): string[] =>
+    sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+  expect(using(/Bun\.(listen|connect)\b/)).toEqual(SOCKETS);
+  expect(using(/from "bun:ffi"/)).toEqual(FOREIGN);
+  expect(using(/from "node:(net|dgram|child_process|http)"/)).toEqual([]);
+});
+
+test("no source grows past 300 lines", () => {
+  const long = sources.filter(({ text }) => text.split("\n").length > 301).map(({ path }) => path);
+  expect(long).toEqual([]);
+});

@@ -1,0 +1,55 @@
+import { MemoryBudget } from "../../src/scan/memory-budget.ts";
+import type { SpoolEdge, SpoolFile } from "../../src/scan/spool.ts";
+
+/** A disk that remembers what was asked of it, and can be made to fail. */
+export interface SpoolLab {
+  readonly edge: SpoolEdge;
+  readonly budget: MemoryBudget;
+  readonly files: { bytes: Buffer; closed: number }[];
+  /** Bytes the disk has left. */
+  disk: number;
+  /** Bytes that a read answers at most. */
+  readAtMost: number;
+}
+
+export function spoolLab(memory = 1024 * 1024): SpoolLab {
+  const budget = new MemoryBudget(memory);
+  const files: SpoolLab["files"] = [];
+  const lab: SpoolLab = {
+    edge: { budget, openFile },
+    budget,
+    files,
+    disk: Number.POSITIVE_INFINITY,
+    readAtMost: Number.POSITIVE_INFINITY,
+  };
+  function openFile(): SpoolFile {
+    if (lab.disk < 0) throw new Error("EMFILE: too many open files");
+    const file = { bytes: Buffer.alloc(0), closed: 0 };
+    files.push(file);
+    return {
+      append(bytes) {
+        if (bytes.length > lab.disk) throw new Error("ENOSPC: no space left on device");
+        lab.disk -= bytes.length;
+        file.bytes = Buffer.concat([file.bytes, bytes]);
+      },
+      read(into, at) {
+        const part = file.bytes.subarray(at, at + Math.min(into.length, lab.readAtMost));
+        into.set(part);
+        return part.length;
+      },
+      close: () => void file.closed++,
+    };
+  }
+  return lab;
+}
+
+/** Bytes of which every stretch is different. */
+export function noise(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let state = 0x12345678;
+  for (let at = 0; at < size; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
+}

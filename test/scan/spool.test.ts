@@ -1,0 +1,195 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { MemoryBudget } from "../../src/scan/memory-budget.ts";
+import { Spool, SpoolError } from "../../src/scan/spool.ts";
+import { noise, spoolLab } from "./spool-lab.ts";
+
+/** Where the blocks of 4, 16, 64, 64 and 64 kB end; after the last the message goes to a file. */
+const BORDERS = [4096, 20_480, 86_016, 151_552, 217_088];
+const SIZES = [
+  0,
+  1,
+  27,
+  ...BORDERS.flatMap((border) => [border - 1, border, border + 1]),
+  300_000,
+  1_000_000,
+];
+const NOISE = noise(1_000_000);
+
+function contentOf(spool: Spool): Buffer {
+  return Buffer.concat([...spool.pieces()]);
+}
+
+function expectSame(spool: Spool, expected: Uint8Array): void {
+  expect(spool.size).toBe(expected.length);
+  expect(Buffer.compare(contentOf(spool), expected)).toBe(0);
+}
+
+describe("what goes in comes out", () => {
+  test.each(SIZES)("%d bytes in one piece, read twice", (size) => {
+    const spool = new Spool(spoolLab().edge);
+    const bytes = NOISE.subarray(0, size);
+    spool.append(bytes);
+    expectSame(spool, bytes);
+    expectSame(spool, bytes);
+    expect(spool.inFile).toBe(size > 217_088);
+    for (const piece of spool.pieces()) expect(piece.length).toBeLessThanOrEqual(65_536);
+  });
+
+  test.each([1, 100, 4095, 4097, 65_535, 65_537])("in pieces of %d bytes", (step) => {
+    const spool = new Spool(spoolLab().edge);
+    const size = Math.min(NOISE.length, step * 400);
+    for (let at = 0; at < size; at += step) spool.append(NOISE.subarray(at, Math.min(size, at + step)));
+    expectSame(spool, NOISE.subarray(0, size));
+  });
+
+  test.each(SIZES.slice(0, -1))("text of %d bytes behind a line", (size) => {
+    const spool = new Spool(spoolLab().edge);
+    spool.appendText("line\r\n");
+    spool.appendText(NOISE.toString("latin1", 0, size));
+    expectSame(spool, Buffer.concat([Buffer.from("line\r\n"), NOISE.subarray(0, size)]));
+  });
+
+  test("reading may begin while another reading is under way, and after more was written", () => {
+    const spool = new Spool(spoolLab().edge);
+    spool.append(NOISE.subarray(0, 500_000));
+    const half = spool.pieces();
+    half.next();
+    expectSame(spool, NOISE.subarray(0, 500_000));
+    spool.append(NOISE.subarray(500_000, 600_000));
+    expectSame(spool, NOISE.subarray(0, 600_000));
+  });
+
+  test("pieces do not change when further ones are asked for", () => {
+    const lab = spoolLab();
+    const spool = new Spool(lab.edge);
+    spool.append(NOISE.subarray(0, 400_000));
+    const kept = [...spool.pieces()];
+    expect(Buffer.compare(Buffer.concat(kept), NOISE.subarray(0, 400_000))).toBe(0);
+  });
+
+  test("a disk that reads in small parts", () => {
+    const lab = spoolLab();
+    lab.readAtMost = 1000;
+    const spool = new Spool(lab.edge);
+    spool.append(NOISE.subarray(0, 300_000));
+    expectSame(spool, NOISE.subarray(0, 300_000));
+  });
+
+  test("any pieces, with any memory", () => {
+    const piece = fc.tuple(fc.boolean(), fc.oneof(fc.nat(200), fc.nat(70_000)));
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 12 }),
+        fc.constantFrom(0, 4096, 25_000, 1_000_000),
+        (pieces, memory) => {
+          const lab = spoolLab(memory);
+          const spool = new Spool(lab.edge);
+          let at = 0;
+          for (const [asText, length] of pieces) {
+            const bytes = NOISE.subarray(at, at + length);
+            if (asText) spool.appendText(bytes.toString("latin1"));
+            else spool.append(bytes);
+            at += length;
+            if (lab.budget.taken < 0 || lab.budget.taken > memory) return false;
+          }
+          const same = Buffer.compare(contentOf(spool), NOISE.subarray(0, at)) === 0 && spool.size === at;
+          spool.close();
+          return same && lab.budget.taken === 0 && lab.files.every((file) => file.closed === 1);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe("memory", () => {
+  test("a small message takes one small block, a long one no more than a block beside its file", () => {
+    const lab = spoolLab();
+    const small = new Spool(lab.edge);
+    small.append(NOISE.subarray(0, 100));
+    expect([lab.budget.taken, lab.files.length]).toEqual([4096, 0]);
+    const long = new Spool(lab.edge);
+    for (let round = 0; round < 20; round++) long.append(NOISE);
+    expect(long.size).toBe(20_000_000);
+    expect(lab.budget.taken).toBe(4096 + 65_536);
+    expect(lab.files.map((file) => file.closed)).toEqual([0]);
+    small.close();
+    long.close();
+    expect([lab.budget.taken, lab.files[0]?.closed]).toEqual([0, 1]);
+  });
+
+  test("when all is taken, messages go to files at once, and are read back all the same", () => {
+    const lab = spoolLab(20_480);
+    const first = new Spool(lab.edge);
+    first.append(NOISE.subarray(0, 20_480));
+    const second = new Spool(lab.edge);
+    second.append(NOISE.subarray(0, 10_000));
+    expect([first.inFile, second.inFile, lab.budget.taken]).toEqual([false, true, 20_480]);
+    expectSame(second, NOISE.subarray(0, 10_000));
+    second.close();
+    expect(lab.budget.taken).toBe(20_480);
+    first.close();
+    expect(lab.budget.taken).toBe(0);
+  });
+
+  test("a closed spool is empty, gives back nothing twice, and can be used anew", () => {
+    const lab = spoolLab();
+    const spool = new Spool(lab.edge);
+    spool.append(NOISE.subarray(0, 300_000));
+    spool.close();
+    spool.close();
+    expect([spool.size, contentOf(spool).length, lab.budget.taken, lab.files[0]?.closed]).toEqual([
+      0, 0, 0, 1,
+    ]);
+    spool.append(NOISE.subarray(0, 5000));
+    expectSame(spool, NOISE.subarray(0, 5000));
+  });
+
+  test("a budget counts what is taken and refuses what is too much", () => {
+    const budget = new MemoryBudget(10);
+    expect([budget.take(6), budget.take(5), budget.take(4), budget.take(1), budget.taken]).toEqual([
+      true,
+      false,
+      true,
+      false,
+      10,
+    ]);
+    budget.give(6);
+    expect([budget.taken, budget.take(7), budget.take(6)]).toEqual([4, false, true]);
+  });
+});
+
+describe("a disk that fails", () => {
+  test.each([
+    ["has no room at all", 0, "ENOSPC"],
+    ["gets full in the first writing", 10_000, "ENOSPC"],
+    ["gets full later", 400_000, "ENOSPC"],
+    ["gives no file", -1, "EMFILE"],
+  ])("%s: a SpoolError, and everything can be given back", (_name, disk, reason) => {
+    const lab = spoolLab();
+    lab.disk = disk;
+    const spool = new Spool(lab.edge);
+    let error: unknown;
+    try {
+      spool.append(NOISE);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(SpoolError);
+    expect(error).toMatchObject({ code: "SPOOL_FULL" });
+    expect(String(error)).toContain(`the message cannot be spooled: ${reason}`);
+    spool.close();
+    expect(lab.budget.taken).toBe(0);
+    expect(lab.files.every((file) => file.closed === 1)).toBe(true);
+  });
+
+  test("a file that has become shorter is no message", () => {
+    const lab = spoolLab();
+    const spool = new Spool(lab.edge);
+    spool.append(NOISE.subarray(0, 300_000));
+    const [file] = lab.files;
+    if (file !== undefined) file.bytes = file.bytes.subarray(0, 100_000);
+    expect(() => contentOf(spool)).toThrow(SpoolError);
+  });
+});
