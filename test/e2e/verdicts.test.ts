@@ -255,7 +255,7 @@ test("a slow scan is announced to the MTA every few seconds", async () => {
   mta.quit();
   await filter.stop();
   fake.stop();
-});
+}, 60_000);
 
 describe("which mail is scanned", () => {
   const ORIGINS: readonly {
