@@ -69,6 +69,7 @@ export class Filter implements SessionHandler {
   helo(_name: string): void {}
 
   mail(sender: string): Verdict {
+    this.#forget();
     this.#message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
     return CONTINUE;
   }
@@ -106,10 +107,17 @@ export class Filter implements SessionHandler {
     }
     const job = startScan(this.#world.pool, message.spool, started + MESSAGE_BUDGET, this.#world.now);
     this.#job = job;
-    job.verdict.then((verdict) => {
-      // An aborted message needs no answer, and must not get that of the one after it.
-      if (this.#job === job) this.#conclude(message, verdict, started);
-    });
+    job.verdict
+      .then((verdict) => {
+        // An aborted message needs no answer, and must not get that of the one after it.
+        if (this.#job === job) this.#conclude(message, verdict, started);
+      })
+      .catch((error: unknown) => {
+        // A fault of ours: the message must be answered all the same, and not as clean.
+        this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
+        this.#forget();
+        this.#session.finish([], { kind: "tempfail" });
+      });
   }
 
   abort(): void {

@@ -29,6 +29,8 @@ export class Listeners implements ConnexionEvents {
   }
 
   tick(): void {
+    // What could not be opened when places came free is tried again.
+    if (this.#open.length === 0 && this.#onDrained === null && this.#hasPlaces()) this.#resume();
     for (const connexion of this.#connexions) connexion.tick();
   }
 
@@ -61,14 +63,23 @@ export class Listeners implements ConnexionEvents {
   onClose(connexion: Connexion): void {
     if (!this.#connexions.delete(connexion)) return;
     if (this.#onDrained !== null) this.#checkDrained();
-    else if (this.#open.length === 0 && this.#connexions.size < this.#limit * RESUME_BELOW) this.#resume();
+    else if (this.#open.length === 0 && this.#hasPlaces()) this.#resume();
   }
 
   /** The runtime closes what it listens on, so each time it is given a copy of the descriptor. */
   #resume(): void {
-    this.#open = this.#descriptors.map((descriptor) =>
-      Bun.listen<Connexion>({ fd: duplicate(descriptor), socket: this.#handler() }),
-    );
+    try {
+      for (const descriptor of this.#descriptors) {
+        this.#open.push(Bun.listen<Connexion>({ fd: duplicate(descriptor), socket: this.#handler() }));
+      }
+    } catch (error) {
+      this.#pause();
+      this.#log("error", `no connexions are accepted: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  #hasPlaces(): boolean {
+    return this.#connexions.size < this.#limit * RESUME_BELOW;
   }
 
   /** Other children go on to accept; if all are full, the MTA waits in the backlog. */

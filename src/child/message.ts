@@ -8,8 +8,9 @@ import type { ScanVerdict } from "../scan/verdict.ts";
  */
 const FRONT = "Received: by clamav-milter\r\n";
 const STATUS = "x-virus-status";
-/** Recipients kept by name; more are counted. */
+/** Recipients kept by name, and bytes of each; more are counted. No MTA takes longer addresses. */
 const KEPT_RECIPIENTS = 1000;
+const LONGEST_RECIPIENT = 1024;
 /** Status headers of one message that can be deleted: more are an attack, not a mail. */
 const MAX_STATUS_HEADERS = 1000;
 
@@ -42,7 +43,7 @@ export class Message {
 
   addRecipient(recipient: string): void {
     this.recipientCount++;
-    if (this.recipients.length < KEPT_RECIPIENTS) this.recipients.push(recipient);
+    if (this.recipients.length < KEPT_RECIPIENTS) this.recipients.push(recipient.slice(0, LONGEST_RECIPIENT));
   }
 
   /** @param value with the blank after the colon, as it stood in the message */

@@ -4,7 +4,6 @@ export type ClamdErrorCode =
   | "CLAMD_CLOSED"
   | "CLAMD_PROTOCOL"
   | "CLAMD_TIMEOUT"
-  | "CLAMD_REPLY"
   | "CLAMD_CANCELLED"
   | "CLAMD_BUSY";
 

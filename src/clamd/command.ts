@@ -2,6 +2,8 @@ import { writeUint32 } from "../wire/uint32.ts";
 
 /** The commands used, with the NUL framing whose replies end with NUL (clamd(8)). */
 export const IDSESSION: Uint8Array = Buffer.from("zIDSESSION\0");
+/** Answered with PONG: renews clamd's timer of the connexion. Unlike VERSION it cannot be switched off (clamd 1.5). */
+export const PING: Uint8Array = Buffer.from("zPING\0");
 export const VERSION: Uint8Array = Buffer.from("zVERSION\0");
 export const INSTREAM: Uint8Array = Buffer.from("zINSTREAM\0");
 export const END: Uint8Array = Buffer.from("zEND\0");

@@ -27,6 +27,7 @@ const LIMITS = "Heuristics.Limits.Exceeded";
 const FOUND = " FOUND";
 const ERROR = " ERROR";
 const STREAM = "stream: ";
+const TOO_LARGE = "INSTREAM size limit exceeded. ERROR";
 
 /**
  * Cuts what clamd sends into replies. They end with the NUL that `z` commands are answered with, or with a line
@@ -82,7 +83,7 @@ export function parseNumbered(text: string): NumberedReply {
  */
 export function parseScanReply(text: string): ScanReply {
   if (text === "stream: OK") return { kind: "clean" };
-  if (/size limit exceeded\.? ERROR$/i.test(text)) return { kind: "tooLarge" };
+  if (text === TOO_LARGE) return { kind: "tooLarge" };
   if (text.endsWith(ERROR)) return { kind: "failed", text: text.slice(0, -ERROR.length) };
   if (text.startsWith(STREAM) && text.endsWith(FOUND)) {
     const name = text.slice(STREAM.length, -FOUND.length);

@@ -45,6 +45,8 @@ interface Warm {
   sentAt: number;
   /** When the scan in flight is given up. */
   overdueAt: number;
+  /** When it was sent the PING that it has not answered yet. */
+  pingedAt: number | null;
 }
 
 /** What a scan holds: known to its canceller, whatever stage it is in. */
@@ -60,8 +62,10 @@ interface Waiter {
   readonly fail: (error: ClamdError) => void;
 }
 
-/** Well below clamd's smallest usual ReadTimeout, and below CommandReadTimeout (30 s). */
-const KEEP_ALIVE = 20_000;
+/** clamd counts ReadTimeout from the last bytes it was sent: a third of that, and below CommandReadTimeout (30 s). */
+const LONGEST_REST = 20_000;
+/** An idle clamd answers PING at once; one that does not is not there any more. */
+const PONG_PATIENCE = 5_000;
 /** A version older than this is asked for anew: the database may have been reloaded. */
 const VERSION_AGE = 10_000;
 /** A session beyond the first that was idle for so long is ended. */
@@ -80,6 +84,8 @@ export class ClamdServer {
   #version = "";
   #versionAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
+  /** This clamd does not tell its version. */
+  #versionless = false;
   #closed = false;
 
   constructor(address: ServerAddress, limits: ServerLimits, edge: ServerEdge) {
@@ -134,13 +140,18 @@ export class ClamdServer {
       const waiter = this.#waiting[at];
       if (waiter === undefined || now < waiter.until) continue;
       this.#waiting.splice(at, 1);
-      waiter.fail(new ClamdError("CLAMD_TIMEOUT", `${this.address.name}: no free session in time`));
+      waiter.fail(new ClamdError("CLAMD_BUSY", `${this.address.name}: no free session in time`));
     }
     // The longest idle come first; the newest is kept.
     while (this.#idle.length > 1 && now - (this.#idle[0]?.since ?? now) > RETIRE_AFTER) {
       this.#idle.shift()?.warm.session.quit();
     }
-    for (const { warm } of this.#idle) this.#keepAlive(warm, now);
+    // A copy: a session that is ended here leaves the list.
+    for (const { warm } of [...this.#idle]) {
+      if (warm.pingedAt !== null && now - warm.pingedAt > PONG_PATIENCE) {
+        warm.session.fail(new ClamdError("CLAMD_CLOSED", `${this.address.name}: does not answer PING`));
+      } else this.#keepAlive(warm, now);
+    }
   }
 
   /** Ends all sessions; scans in flight fail. */
@@ -163,7 +174,7 @@ export class ClamdServer {
   async #scanIn(warm: Warm, source: ScanSource, deadline: number): Promise<ServerVerdict> {
     const now = this.#edge.now();
     warm.overdueAt = Math.min(deadline, now + this.#limits.silence);
-    if (now - this.#versionAt > VERSION_AGE) this.#askVersion(warm);
+    if (!this.#versionless && now - this.#versionAt > VERSION_AGE) this.#askVersion(warm);
     warm.sentAt = now;
     const reply = await warm.session.scan(source);
     // The first messages of all wait for the first version; after that the last known one will do.
@@ -177,7 +188,9 @@ export class ClamdServer {
     warm.sentAt = now;
     this.#asking = warm.session.version().then(
       (version) => {
-        this.#version = version;
+        // EnableVersionCommand no (clamd 1.5): COMMAND UNAVAILABLE, and the session is closed.
+        if (version.startsWith("ClamAV ")) this.#version = version;
+        else this.#versionless = true;
       },
       () => {
         // The session is over, and whoever scans in it is told by the scan itself.
@@ -187,8 +200,18 @@ export class ClamdServer {
   }
 
   #keepAlive(warm: Warm, now: number): void {
-    if (now - warm.sentAt < KEEP_ALIVE || warm.session.sending) return;
-    this.#askVersion(warm);
+    const rest = Math.min(LONGEST_REST, this.#limits.silence / 3);
+    if (now - warm.sentAt < rest || warm.session.sending) return;
+    warm.sentAt = now;
+    warm.pingedAt = now;
+    warm.session.ping().then(
+      () => {
+        warm.pingedAt = null;
+      },
+      () => {
+        // The session is over: nobody waits for this answer.
+      },
+    );
   }
 
   #acquire(hold: Hold, deadline: number): Promise<Warm> {
@@ -210,7 +233,7 @@ export class ClamdServer {
     try {
       const session = await this.#edge.connect(this.address, patience, () => this.#forget(warm));
       const now = this.#edge.now();
-      warm = { session, sentAt: now, overdueAt: deadline };
+      warm = { session, sentAt: now, overdueAt: deadline, pingedAt: null };
       if (session.ended) throw new ClamdError("CLAMD_CLOSED", `${this.address.name}: closed at once`);
       this.#busy.add(warm);
       this.#health(true, "");

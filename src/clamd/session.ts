@@ -1,5 +1,5 @@
 import { ClamdError } from "./clamd-error.ts";
-import { chunkLength, END, IDSESSION, INSTREAM, STREAM_END, VERSION } from "./command.ts";
+import { chunkLength, END, IDSESSION, INSTREAM, PING, STREAM_END, VERSION } from "./command.ts";
 import { parseNumbered, parseScanReply, ReplyDecoder, type ScanReply } from "./reply.ts";
 
 /** What is to be scanned, as pieces in order; it can be read again from the start for another server. */
@@ -18,9 +18,7 @@ export interface ClamdPort {
 const WORTH_A_WRITE = 65_536;
 
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: ClamdError) => void };
-type Request =
-  | ({ readonly kind: "scan" } & Settle<ScanReply>)
-  | ({ readonly kind: "version" } & Settle<string>);
+type Request = ({ readonly kind: "scan" } & Settle<ScanReply>) | ({ readonly kind: "text" } & Settle<string>);
 
 /**
  * One IDSESSION with a clamd: commands are numbered from 1, replies carry the number and may come in any order.
@@ -55,16 +53,18 @@ export class ClamdSession {
   }
 
   /**
-   * Asks for clamd's version: shows that it lives, and renews clamd's timer of the connexion. Not while a
-   * message is being sent: a command would fall between its chunks.
+   * Asks for a sign of life, which renews clamd's timer of the connexion. Not while a message is being sent: a
+   * command would fall between its chunks.
    */
+  async ping(): Promise<void> {
+    const text = await this.#ask(PING);
+    if (text !== "PONG")
+      this.fail(new ClamdError("CLAMD_PROTOCOL", `PING was answered: ${text.slice(0, 80)}`));
+  }
+
+  /** Asks for clamd's version. Not while a message is being sent. */
   version(): Promise<string> {
-    if (this.#source !== null) {
-      return Promise.reject(new ClamdError("CLAMD_BUSY", "a message is being sent"));
-    }
-    const version = this.#request<string>((settle) => ({ kind: "version", ...settle }), VERSION);
-    this.writable();
-    return version;
+    return this.#ask(VERSION);
   }
 
   /** Streams a message and answers what clamd says of it. */
@@ -149,6 +149,15 @@ export class ClamdSession {
     return this.#unsent.length === 0;
   }
 
+  #ask(command: Uint8Array): Promise<string> {
+    if (this.#source !== null) {
+      return Promise.reject(new ClamdError("CLAMD_BUSY", "a message is being sent"));
+    }
+    const text = this.#request<string>((settle) => ({ kind: "text", ...settle }), command);
+    this.writable();
+    return text;
+  }
+
   #request<T>(make: (settle: Settle<T>) => Request, command: Uint8Array): Promise<T> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -159,12 +168,14 @@ export class ClamdSession {
 
   #take(text: string): void {
     const reply = parseNumbered(text);
-    const request = reply.id === null ? undefined : this.#requests.get(reply.id);
-    if (reply.id === null || request === undefined) {
+    // Without a number clamd speaks of the connexion, and closes it: COMMAND READ TIMED OUT.
+    if (reply.id === null) throw new ClamdError("CLAMD_CLOSED", `clamd says: ${text.slice(0, 200)}`);
+    const request = this.#requests.get(reply.id);
+    if (request === undefined) {
       throw new ClamdError("CLAMD_PROTOCOL", `an unexpected reply: ${text.slice(0, 200)}`);
     }
     this.#requests.delete(reply.id);
-    if (request.kind === "version") {
+    if (request.kind === "text") {
       request.resolve(reply.text);
       return;
     }

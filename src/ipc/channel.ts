@@ -2,6 +2,7 @@
 export const MAX_MESSAGE = 256 * 1024;
 
 const LINE_FEED = 0x0a;
+const MOST_PIECES = 64;
 
 /** The other process broke the rules of the channel: it is not to be trusted any more. */
 export class ChannelError extends Error {
@@ -35,6 +36,8 @@ export class MessageDecoder {
     this.#length += bytes.length;
     if (this.#length > MAX_MESSAGE) throw new ChannelError(`a message is longer than ${MAX_MESSAGE} bytes`);
     if (bytes.length > 0) this.#kept.push(bytes);
+    // Many small pieces would cost more than their bytes.
+    if (this.#kept.length > MOST_PIECES) this.#kept = [Buffer.concat(this.#kept)];
   }
 }
 

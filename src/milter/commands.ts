@@ -169,7 +169,9 @@ function decodeConnect(data: Uint8Array): MtaCommand {
   if (end < 0) throw new MilterError("MILTER_FRAME_DATA", "connect without the end of the host name");
   const host = binaryText(data.subarray(0, end));
   const letter = data[end + 1];
-  if (letter === undefined || letter === FAMILY_UNKNOWN) {
+  // Whoever has no family is of this machine, and may pass unscanned: it must be said, not left out.
+  if (letter === undefined) throw new MilterError("MILTER_FRAME_DATA", "connect without an address family");
+  if (letter === FAMILY_UNKNOWN) {
     return { kind: "connect", host, family: "unknown", port: 0, address: "" };
   }
   const family = familyOf(letter);

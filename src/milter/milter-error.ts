@@ -4,8 +4,7 @@ export type MilterErrorCode =
   | "MILTER_FRAME_DATA"
   | "MILTER_UNKNOWN_COMMAND"
   | "MILTER_ILLEGAL_TRANSITION"
-  | "MILTER_NEGOTIATION"
-  | "MILTER_TOO_MUCH";
+  | "MILTER_NEGOTIATION";
 
 /** The peer broke the milter protocol: its connexion is closed, and only that. */
 export class MilterError extends Error {

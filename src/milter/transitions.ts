@@ -33,7 +33,7 @@ const CONTENT: Row = {
 
 /**
  * State and command to next state; what is not here is illegal and ends the connexion. After libmilter's
- * next_states (engine.c), with two differences: ABORT is legal in every state, and an MTA may leave out the
+ * next_states (engine.c), with two differences: ABORT is legal in every state but the first, and an MTA may leave out the
  * end of the headers.
  */
 const TABLE: Readonly<Record<State, Row>> = {

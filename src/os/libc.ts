@@ -50,15 +50,19 @@ export class OsError extends Error {
   }
 }
 
+/** Two numbers have two names; the first of each is the usual one (`EAGAIN`, not `EWOULDBLOCK`). */
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
 );
 
 function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
 }
 
-function check(call: string, result: number): number {
+/** The result, unless it tells an error. @throws OsError */
+export function check(call: string, result: number): number {
   if (result >= 0) return result;
   const where = libc.__errno_location();
   throw new OsError(call, where === null ? 0 : read.i32(where, 0));

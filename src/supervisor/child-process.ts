@@ -34,14 +34,7 @@ export async function startChild(
   events: ChildEvents,
 ): Promise<ChildProcess> {
   const [ours, theirs] = socketPair();
-  const process = Bun.spawn({
-    // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
-    cmd: ["/proc/self/exe", CHILD_ROLE],
-    argv0: "clamav-milter: child",
-    env: childEnvironment(),
-    stdio: ["ignore", "ignore", "inherit", theirs, ...listeners],
-  });
-  closeDescriptor(theirs);
+  const process = spawnRole(ours, theirs, listeners);
   let channel: Channel | null = null;
   const child: ChildProcess = {
     pid: process.pid,
@@ -68,6 +61,24 @@ export async function startChild(
   const inherited = listeners.map((_, at) => CHANNEL_FD + 1 + at);
   child.send({ type: "start", settings, options: { ...options, listeners: inherited } });
   return child;
+}
+
+/** Starts the process; the channel's end `theirs` is only its own then. One that cannot start leaves none open. */
+function spawnRole(ours: number, theirs: number, listeners: readonly number[]) {
+  try {
+    return Bun.spawn({
+      // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
+      cmd: ["/proc/self/exe", CHILD_ROLE],
+      argv0: "clamav-milter: child",
+      env: childEnvironment(),
+      stdio: ["ignore", "ignore", "inherit", theirs, ...listeners],
+    });
+  } catch (error) {
+    closeDescriptor(ours);
+    throw error;
+  } finally {
+    closeDescriptor(theirs);
+  }
 }
 
 /** Nothing of the caller's environment but its time zone: a variable must not change what a role does. */

@@ -15,6 +15,8 @@ export async function askClamdVersion(address: ServerAddress): Promise<string> {
   const timer = setTimeout(() => late.reject(new Error(`${address.name}: does not answer`)), PATIENCE);
   try {
     const version = await Promise.race([session.version(), late.promise]);
+    // Its version may be kept secret (EnableVersionCommand no, clamd 1.5): then it is a clamd all the same.
+    if (version === "COMMAND UNAVAILABLE") return "ClamAV";
     if (!version.startsWith("ClamAV "))
       throw new Error(`${address.name}: is not a clamd, it says ${JSON.stringify(version.slice(0, 80))}`);
     return version;

@@ -28,8 +28,14 @@ export async function supervise(settings: Settings): Promise<void> {
   const sockets = await openListeningSockets(settings.sockets, settings.fixStaleSocket);
   const children = makeChildren(settings, sockets, log);
   const stopSignal = nextStopSignal();
+  let accepting = false;
   try {
-    await Promise.race([children.start(), stopSignal]);
+    await Promise.race([
+      children.start().then(() => {
+        accepting = true;
+      }),
+      stopSignal,
+    ]);
   } catch (error) {
     children.kill();
     release(sockets);
@@ -37,7 +43,7 @@ export async function supervise(settings: Settings): Promise<void> {
     throw new StartError("CHILD_FAILED", EXIT.SOFTWARE, reason);
   }
   const where = sockets.map((socket) => socket.text).join(", ");
-  log("info", `version ${VERSION} accepts mail on ${where}`);
+  if (accepting) log("info", `version ${VERSION} accepts mail on ${where}`);
   const signal = await stopSignal;
   log("info", `stopping on ${signal}`);
   // First the sockets: what comes now is for the MTA to keep.

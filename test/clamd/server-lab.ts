@@ -91,7 +91,8 @@ export async function answerAll(
   await settled();
   const from = answered.get(clamd) ?? 1;
   clamd.commands.slice(from).forEach((command, at) => {
-    if (!clamd.session.ended) clamd.say(`${from + at}: ${command === "VERSION" ? version : stream}`);
+    const answer = command === "VERSION" ? version : command === "PING" ? "PONG" : stream;
+    if (!clamd.session.ended) clamd.say(`${from + at}: ${answer}`);
   });
   answered.set(clamd, clamd.commands.length);
   await settled();

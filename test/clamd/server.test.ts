@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { ServerLimits } from "../../src/clamd/server.ts";
 import type { FakeClamd } from "./fake-clamd.ts";
 import { outcome, settled } from "./fake-clamd.ts";
 import { answerAll, type ServerLab, serverLab } from "./server-lab.ts";
@@ -12,8 +13,8 @@ function clamdAt(lab: ServerLab, at: number): FakeClamd {
 }
 
 /** A server with one session that has scanned a message and rests. */
-async function rested(sessions = 2): Promise<ServerLab> {
-  const lab = serverLab({ sessions });
+async function rested(limits: Partial<ServerLimits> = {}): Promise<ServerLab> {
+  const lab = serverLab(limits);
   const scan = lab.scan("first");
   await settled();
   await answerAll(clamdAt(lab, 0));
@@ -121,27 +122,28 @@ describe("sessions", () => {
     }
     await Promise.all(scans.map((scan) => scan.verdict));
     expect(lab.server.sessions).toBe(3);
-    await lab.pass(60_000);
+    for (const _ of [1, 2, 3]) {
+      await lab.pass(20_000);
+      for (const clamd of lab.clamds) await answerAll(clamd);
+    }
     expect(lab.server.sessions).toBe(3);
     await lab.pass(1);
     expect(lab.server.sessions).toBe(1);
     expect(lab.clamds.map((clamd) => clamd.closed)).toEqual([1, 1, 0]);
     expect(clamdAt(lab, 0).commands).toContain("END");
-    await lab.pass(1_000_000);
-    expect(lab.server.sessions).toBe(1);
   });
 });
 
 describe("keep-alive", () => {
-  test("a session at rest is asked for the version every 20 s", async () => {
+  test("a session at rest gets a PING every 20 s", async () => {
     const lab = await rested();
     await lab.pass(19_999);
     expect(clamdAt(lab, 0).commands).toHaveLength(3);
     await lab.pass(1);
-    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["VERSION"]);
+    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["PING"]);
     await answerAll(clamdAt(lab, 0));
     await lab.pass(20_000);
-    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["VERSION", "VERSION"]);
+    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["PING", "PING"]);
   });
 
   test("so is one in which clamd scans for long", async () => {
@@ -149,7 +151,22 @@ describe("keep-alive", () => {
     lab.scan("slow");
     await lab.pass(20_000);
     await lab.pass(20_000);
-    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["INSTREAM slow", "VERSION", "VERSION"]);
+    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["INSTREAM slow", "PING", "PING"]);
+  });
+
+  test("one that does not answer is ended, so that no message goes into it", async () => {
+    const lab = await rested();
+    await lab.pass(20_000);
+    await lab.pass(5_000);
+    expect(lab.server.sessions).toBe(1);
+    await lab.pass(1);
+    expect(lab.server.sessions).toBe(0);
+  });
+
+  test("with a small ReadTimeout the PING comes sooner", async () => {
+    const lab = await rested({ silence: 9_000 });
+    await lab.pass(3_000);
+    expect(clamdAt(lab, 0).commands.slice(3)).toEqual(["PING"]);
   });
 
   test("but not in the middle of a message", async () => {
@@ -168,7 +185,7 @@ describe("keep-alive", () => {
 
 describe("time", () => {
   test("a scan without an answer is given up after the silence, and its session with it", async () => {
-    const lab = await rested(1);
+    const lab = await rested({ sessions: 1 });
     const scan = lab.scan("slow");
     const next = lab.scan("next");
     await lab.pass(119_999);
@@ -197,7 +214,7 @@ describe("time", () => {
     await lab.pass(1000);
     expect(await Promise.all(scans.map((scan) => outcome(scan.verdict)))).toEqual([
       "pending",
-      "CLAMD_TIMEOUT",
+      "CLAMD_BUSY",
       "pending",
     ]);
     expect(lab.server.load).toBe(3);

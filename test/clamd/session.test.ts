@@ -87,16 +87,16 @@ describe("replies", () => {
   });
 
   test.each([
-    ["a number never given", "7: stream: OK"],
-    ["the number nought", "0: stream: OK"],
-    ["no number", "stream: OK"],
-    ["clamd's farewell", "COMMAND READ TIMED OUT"],
-    ["an unknown command", "UNKNOWN COMMAND"],
-  ])("with %s end the session, and nothing is clean", async (_name, reply) => {
+    ["a number never given", "7: stream: OK", "CLAMD_PROTOCOL"],
+    ["the number nought", "0: stream: OK", "CLAMD_PROTOCOL"],
+    ["no number", "stream: OK", "CLAMD_CLOSED"],
+    ["clamd's farewell", "COMMAND READ TIMED OUT", "CLAMD_CLOSED"],
+    ["an unknown command", "UNKNOWN COMMAND", "CLAMD_CLOSED"],
+  ])("with %s end the session, and nothing is clean", async (_name, reply, code) => {
     const clamd = new FakeClamd();
     const scan = clamd.session.scan(sourceOf("mail"));
     clamd.say(reply);
-    expect(await outcome(scan)).toBe("CLAMD_PROTOCOL");
+    expect(await outcome(scan)).toBe(code);
     expect([clamd.closed, clamd.ends.length, clamd.session.ended]).toEqual([1, 1, true]);
   });
 
