@@ -140,7 +140,7 @@ const FAILURES: readonly Failure[] = [
     name: "a port that is no clamd's",
     argv: () => ["--foreground", "-e", "-c", at("not-clamd.conf"), socket],
     status: 69,
-    says: /an unexpected reply: 220 mail/,
+    says: /127\.0\.0\.1:\d+: clamd says: 220 mail/,
   },
   {
     name: "a port in use",

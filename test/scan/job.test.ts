@@ -94,7 +94,6 @@ describe("failures", () => {
   test.each<ClamdErrorCode>([
     "CLAMD_CONNECT",
     "CLAMD_PROTOCOL",
-    "CLAMD_REPLY",
     "CLAMD_CANCELLED",
     "CLAMD_BUSY",
   ])("%s is not tried again", async (code) => {
