@@ -91,16 +91,14 @@ describe("failures", () => {
     expect(pool.scans).toBe(2);
   });
 
-  test.each<ClamdErrorCode>([
-    "CLAMD_CONNECT",
-    "CLAMD_PROTOCOL",
-    "CLAMD_CANCELLED",
-    "CLAMD_BUSY",
-  ])("%s is not tried again", async (code) => {
-    const pool = poolOf(error(code), { kind: "clean" });
-    expect((await start(pool).verdict) as object).toEqual({ ...failed, reason: `text of ${code}` });
-    expect(pool.scans).toBe(1);
-  });
+  test.each<ClamdErrorCode>(["CLAMD_CONNECT", "CLAMD_PROTOCOL", "CLAMD_CANCELLED", "CLAMD_BUSY"])(
+    "%s is not tried again",
+    async (code) => {
+      const pool = poolOf(error(code), { kind: "clean" });
+      expect((await start(pool).verdict) as object).toEqual({ ...failed, reason: `text of ${code}` });
+      expect(pool.scans).toBe(1);
+    },
+  );
 
   test("a time-out says so in the header", async () => {
     const pool = poolOf(error("CLAMD_TIMEOUT"), { kind: "clean" });
