@@ -5,15 +5,17 @@ import { ClamdServer } from "../clamd/server.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type ChildOptions, checkToChild } from "../ipc/messages.ts";
-import { createLog, type Log } from "../log/log.ts";
+import type { Log } from "../log/log.ts";
+import { openLog } from "../log/open-log.ts";
+import { systemLogEdge } from "../log/system-edge.ts";
 import { dieWithParent, nameProcess } from "../os/libc.ts";
-import { writeStandardError } from "../os/standard-error.ts";
 import { parseNetworks } from "../policy/networks.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import { openSpoolFile } from "../scan/spool-file.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
 import { Listeners } from "./listeners.ts";
+import { mtaTraces } from "./mta-trace.ts";
 import { CHANNEL_FD } from "./role.ts";
 
 const SIGKILL = 9;
@@ -46,7 +48,7 @@ export async function runChild(): Promise<void> {
 
 /** Accepts mail; answers how to stop. */
 function serve(settings: Settings, options: ChildOptions, channel: Channel): () => void {
-  const log = createLog("clamav-milter", settings.logVerbose, writeStandardError);
+  const { log, close: closeLog } = openLog(settings.log, systemLogEdge(settings.foreground));
   const world = makeWorld(settings, options, log);
   const listeners = new Listeners(options.listeners, options.maxConnexions, world, log);
   const timer = setInterval(() => {
@@ -58,6 +60,7 @@ function serve(settings: Settings, options: ChildOptions, channel: Channel): () 
     listeners.drain(() => {
       clearInterval(timer);
       world.pool.close();
+      closeLog();
       process.exit(0);
     });
   };
@@ -85,13 +88,14 @@ function makeWorld(settings: Settings, options: ChildOptions, log: Log): FilterW
       ourVersion: VERSION,
     },
     scanSizeLimit: settings.scanSizeLimit,
-    logClean: settings.logClean,
+    logClean: settings.log.clean,
     pool: makePool(settings, options, log),
     spool: {
       budget: new MemoryBudget(MEMORY),
       openFile: () => openSpoolFile(settings.temporaryDirectory),
     },
     log,
+    openTrace: mtaTraces(settings.log.debugLevel, log),
     now: monotonic,
     scanHost: (server) => hostOfServer.get(server) ?? null,
     hostName: options.hostName,

@@ -48,6 +48,7 @@ export class Connexion {
       wantedOf(world.responseRules),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(world, session),
+      world.openTrace?.() ?? null,
     );
   }
 

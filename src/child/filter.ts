@@ -4,8 +4,9 @@ import { Action, Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
 import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
+import type { SessionTrace } from "../milter/trace.ts";
 import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
-import { messageLine } from "../response/log-line.ts";
+import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
 import { type MessageFacts, planResponse, type ResponseRules } from "../response/plan.ts";
 import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { type ScanJob, startScan } from "../scan/job.ts";
@@ -23,6 +24,8 @@ export interface FilterWorld {
   readonly pool: ScannerPool;
   readonly spool: SpoolEdge;
   readonly log: Log;
+  /** Makes the trace of one connexion; null: none is wanted. */
+  readonly openTrace: (() => SessionTrace) | null;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** The host that scanned, as `X-Virus-Scanned` names it: the server's name, or null for this host. */
@@ -135,7 +138,7 @@ export class Filter implements SessionHandler {
     this.#forget();
     this.#session.finish(plan.modifications, plan.verdict);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
-    const line = messageLine({
+    const record: MessageRecord = {
       queueId,
       sender: message.sender,
       recipients: message.recipients,
@@ -146,8 +149,9 @@ export class Filter implements SessionHandler {
       scan,
       outcome: plan.outcome,
       milliseconds: this.#world.now() - started,
-    });
-    this.#world.log(plan.outcome === "tempfailed" ? "warning" : "info", line);
+    };
+    const level = plan.outcome === "tempfailed" ? "warning" : "info";
+    this.#world.log(level, messageLine(record), messageFields(record));
   }
 
   #facts(message: Message, scan: ScanVerdict): MessageFacts {

@@ -3,6 +3,8 @@
  * Names, types and defaults were compared with `clamconf -g clamd.conf` and the parser of clamd 1.4.6.
  */
 
+import { FACILITIES } from "../log/facilities.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -157,7 +159,7 @@ export const TEXTS = {
   LocalSocket: { default: null },
   LocalSocketGroup: { default: null },
   LocalSocketMode: { default: null },
-  LogFacility: { default: "LOG_LOCAL6" },
+  LogFacility: { default: "LOG_LOCAL6", words: [...FACILITIES.keys()] },
   LogFile: { default: null },
   OnAccessExcludePath: { default: null, several: true },
   OnAccessExcludeUname: { default: null, several: true },

@@ -1,7 +1,9 @@
 import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
+import type { LogSettings } from "../log/choice.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
+import { resolveLogSettings } from "./log-settings.ts";
 import { externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
@@ -39,9 +41,7 @@ export interface Settings {
   /** TemporaryDirectory, else TMPDIR, else /tmp. */
   readonly temporaryDirectory: string;
   readonly fixStaleSocket: boolean;
-  readonly logClean: boolean;
-  readonly logVerbose: boolean;
-  readonly debug: boolean;
+  readonly log: LogSettings;
   /** To be logged once at start. */
   readonly warnings: readonly string[];
 }
@@ -51,6 +51,8 @@ export interface Surroundings {
   readonly uid: number;
   /** TMPDIR of the environment, if set. */
   readonly tmpdir: string | undefined;
+  /** What was noticed before and is to be logged at start. */
+  readonly warnings?: readonly string[];
 }
 
 export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
@@ -58,7 +60,8 @@ export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
 /**
  * Puts command line, clamd.conf and surroundings together. Conflicts must have been looked for before.
  *
- * @throws StartError `NO_SCANNER` (78) when clamd.conf names no scanner for `--external`
+ * @throws StartError (78) `NO_SCANNER` when clamd.conf names no scanner for `--external`, `CONFIG_FILE` when its
+ *   LogFile is no full path
  */
 export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: Surroundings): Settings {
   const { values, ignore } = line.options;
@@ -83,13 +86,12 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     quiet: values.quiet === true,
     temporaryDirectory: textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || "/tmp"),
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
-    logClean: booleanOf(conf, "LogClean"),
-    logVerbose: booleanOf(conf, "LogVerbose"),
-    debug: false,
+    log: resolveLogSettings(line.options, conf),
     warnings: [
       ...conf.warnings,
       ...scanners.warnings,
       ...startWarnings(line, conf, scanners.servers, around.uid),
+      ...(around.warnings ?? []),
     ],
   });
 }

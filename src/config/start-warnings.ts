@@ -18,7 +18,7 @@ export function startWarnings(
 ): readonly string[] {
   const { values } = line.options;
   const warnings: string[] = [];
-  const missing = notBuiltYet(line, conf);
+  const missing = notBuiltYet(line);
   if (missing.length > 0) {
     warnings.push(
       `not available yet, though on by default or asked for by ${conf.file}: ${missing.join("; ")}`,
@@ -38,18 +38,12 @@ export function startWarnings(
   return warnings;
 }
 
-function notBuiltYet(line: Started, conf: ClamdConf): readonly string[] {
+function notBuiltYet(line: Started): readonly string[] {
   const { values } = line.options;
   const missing: string[] = [];
   if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
   missing.push("refusing recipients with ; or |");
-  if (values["no-check-cf"] !== true && values["sendmail-cf"] !== "") {
-    missing.push("the check of sendmail.cf (--no-check-cf: none is wanted)");
-  }
   if (line.sockets.some((socket) => socket.kind === "inet")) missing.push("hosts.allow and hosts.deny");
-  if (booleanOf(conf, "Debug")) missing.push("Debug");
-  if (booleanOf(conf, "LogSyslog")) missing.push("LogSyslog");
-  if (textOf(conf, "LogFile") !== null) missing.push("LogFile");
   return missing;
 }
 

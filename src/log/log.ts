@@ -1,40 +1,45 @@
 import { type ConsolaInstance, createConsola, type LogObject } from "consola";
-import { oneLine } from "./text.ts";
+import type { LogEvent, LogFields, LogLevel, LogSink } from "./event.ts";
 
-/** How much an entry matters; `verbose` is shown with LogVerbose only. */
-export type LogLevel = "error" | "warning" | "info" | "verbose";
+export type { LogLevel } from "./event.ts";
 
-/** Where the program tells what it does. */
-export type Log = (level: LogLevel, text: string) => void;
+/** Where the program tells what it does. Never throws and never waits. */
+export type Log = (level: LogLevel, text: string, fields?: LogFields) => void;
 
-/** Writes one whole line. */
-export type LineSink = (line: string) => void;
+/** A log whose sinks can be exchanged. */
+export interface SinkLog {
+  readonly log: Log;
+  /** What is told from now on goes there. */
+  setSinks(sinks: readonly LogSink[]): void;
+}
 
-const PREFIXES: Readonly<Record<LogLevel, string>> = {
-  error: "ERROR: ",
-  warning: "WARNING: ",
-  info: "",
-  verbose: "",
-};
+/** consola's numbers for its levels. */
+const SHOWN = { verbose: 4, normal: 3 };
 
-/**
- * A log over consola. Every entry is one line: what mail, an MTA or a clamd says cannot end it or move the
- * cursor.
- */
-export function createLog(program: string, verbose: boolean, sink: LineSink): Log {
+/** A log over consola: every sink is one of its reporters. */
+export function createLog(verbose: boolean, sinks: readonly LogSink[]): SinkLog {
   const consola = createConsola({
-    level: verbose ? 4 : 3,
+    level: verbose ? SHOWN.verbose : SHOWN.normal,
     // Equal entries within a second are events of their own here: a mail each.
     throttle: 0,
     throttleMin: Number.POSITIVE_INFINITY,
-    reporters: [{ log: (entry: LogObject) => sink(`${program}: ${entry.args.join(" ")}\n`) }],
+    reporters: sinks.map(reporterOf),
   });
-  return (level, text) => write(consola, level, PREFIXES[level] + oneLine(text));
+  return {
+    log: (level, text, fields) =>
+      dispatch(consola, fields === undefined ? { level, text } : { level, text, fields }),
+    setSinks: (others) => void consola.setReporters(others.map(reporterOf)),
+  };
 }
 
-function write(consola: ConsolaInstance, level: LogLevel, line: string): void {
-  if (level === "error") consola.error(line);
-  else if (level === "warning") consola.warn(line);
-  else if (level === "info") consola.info(line);
-  else consola.debug(line);
+function reporterOf(sink: LogSink): { log(entry: LogObject): void } {
+  return { log: (entry) => sink.write(entry.args[0] as LogEvent, entry.date) };
+}
+
+/** The raw ways of consola, which look for nothing in what they pass on. */
+function dispatch(consola: ConsolaInstance, event: LogEvent): void {
+  if (event.level === "error") consola.error.raw(event);
+  else if (event.level === "warning") consola.warn.raw(event);
+  else if (event.level === "info") consola.info.raw(event);
+  else consola.debug.raw(event);
 }

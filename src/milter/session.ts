@@ -12,6 +12,7 @@ import {
   SKIP,
   type Verdict,
 } from "./replies.ts";
+import type { SessionTrace } from "./trace.ts";
 import { inMessage, nextState, type State } from "./transitions.ts";
 
 /** The SMTP client as the MTA describes it. */
@@ -69,6 +70,7 @@ export class MilterSession {
   readonly #wanted: Wanted;
   readonly #handler: SessionHandler;
   readonly #port: SessionPort;
+  readonly #trace: SessionTrace | null;
   #state: State = "start";
   #steps = 0;
   #closed = false;
@@ -78,9 +80,15 @@ export class MilterSession {
   #connexionVerdict: Verdict = CONTINUE;
   #messageVerdict: Verdict = CONTINUE;
 
-  constructor(wanted: Wanted, port: SessionPort, makeHandler: (session: MilterSession) => SessionHandler) {
+  constructor(
+    wanted: Wanted,
+    port: SessionPort,
+    makeHandler: (session: MilterSession) => SessionHandler,
+    trace: SessionTrace | null = null,
+  ) {
     this.#wanted = wanted;
     this.#port = port;
+    this.#trace = trace;
     this.#handler = makeHandler(this);
   }
 
@@ -116,13 +124,14 @@ export class MilterSession {
 
   /** Tells a waiting MTA that the verdict is on its way; it may be told only then (SMFIR_PROGRESS). */
   progress(): void {
-    if (this.#state === "verdictDue" && !this.#closed) this.#port.send(PROGRESS);
+    if (this.#state === "verdictDue" && !this.#closed) this.#send(PROGRESS);
   }
 
   /** The socket is gone. */
   lost(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#trace?.closed();
     if (inMessage(this.#state)) this.#handler.abort();
     this.#handler.end();
   }
@@ -131,6 +140,7 @@ export class MilterSession {
     // The way of most bytes: a body chunk needs no decoding.
     const command: MtaCommand =
       frame.letter === Command.body ? { kind: "body", bytes: frame.data } : decodeCommand(frame);
+    this.#trace?.heard(command);
     const before = this.#state;
     const after = nextState(before, command.kind);
     if (after === undefined) {
@@ -263,6 +273,11 @@ export class MilterSession {
     if (this.#out.length === 0 || this.#closed) return;
     const bytes = this.#out.length === 1 ? (this.#out[0] as Uint8Array) : Buffer.concat(this.#out);
     this.#out = [];
+    this.#send(bytes);
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#trace?.said(bytes);
     this.#port.send(bytes);
   }
 

@@ -1,9 +1,10 @@
 import { availableParallelism, hostname } from "node:os";
 import { EXIT, StartError } from "../cli/start-error.ts";
 import type { Settings } from "../config/settings.ts";
-import { createLog, type Log } from "../log/log.ts";
+import type { Log } from "../log/log.ts";
+import { openLog } from "../log/open-log.ts";
+import { systemLogEdge } from "../log/system-edge.ts";
 import { nameProcess, raiseFileLimit } from "../os/libc.ts";
-import { writeStandardError } from "../os/standard-error.ts";
 import { VERSION } from "../version.ts";
 import { Children } from "./children.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
@@ -21,9 +22,17 @@ const MOST_CONNEXIONS = 50_000;
  * @throws StartError when it cannot start; nothing is left behind then
  */
 export async function supervise(settings: Settings): Promise<void> {
-  const log = createLog("clamav-milter", settings.logVerbose, writeStandardError);
+  const { log, notices, close } = openLog(settings.log, systemLogEdge(settings.foreground));
+  try {
+    for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
+    await run(settings, log);
+  } finally {
+    close();
+  }
+}
+
+async function run(settings: Settings, log: Log): Promise<void> {
   nameProcess("clamav-milter");
-  for (const warning of settings.warnings) log("warning", warning);
   await requireScanners(settings.servers);
   const sockets = await openListeningSockets(settings.sockets, settings.fixStaleSocket);
   const children = makeChildren(settings, sockets, log);

@@ -60,6 +60,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     pool: { scan: (source, deadline) => ask(scans, source.pieces(), deadline), tick() {}, close() {} },
     spool: spool.edge,
     log: (level, text) => void log.push(`${level}: ${text}`),
+    openTrace: null,
     now: () => lab.now,
     scanHost: changes.scanHost ?? (() => null),
     hostName: changes.hostName ?? "filter.example",

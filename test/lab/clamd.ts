@@ -35,7 +35,10 @@ export interface Clamd {
   /** TCP port, 0 when it does not listen on TCP. */
   readonly tcpPort: number;
   readonly tcpAddr: string;
-  /** Its clamd.conf, fit for a filter's `-c` too. */
+  /**
+   * Its clamd.conf as a filter's `-c` may have it: without the lab's LogFile, since a filter that finds that locked
+   * logs to syslog, and nothing of a test is to go to the host's own.
+   */
   readonly confPath: string;
   /** Everything it has logged. */
   log(): string;
@@ -75,9 +78,8 @@ export async function startClamd(options: ClamdOptions): Promise<Clamd> {
   const logPath = join(folder, `${name}.log`);
   const temporary = join(folder, `${name}-tmp`);
   mkdirSync(temporary, { recursive: true });
-  writeDirectives(confPath, {
+  const shared: Directives = {
     Foreground: "yes",
-    LogFile: logPath,
     LogFileMaxSize: "0",
     LogTime: "yes",
     LogClean: "yes",
@@ -86,13 +88,17 @@ export async function startClamd(options: ClamdOptions): Promise<Clamd> {
     ...(localSocket ? { LocalSocket: socketPath, LocalSocketMode: "666" } : {}),
     ...(tcp === false ? {} : { TCPSocket: String(tcpPort), TCPAddr: tcpAddr }),
     ...options.conf,
-  });
+  };
+  const ownConfPath = join(folder, `${name}-own.conf`);
+  writeDirectives(confPath, shared);
+  writeDirectives(ownConfPath, { LogFile: logPath, ...shared });
   const targets: Target[] = [
     ...(localSocket ? [{ path: socketPath }] : []),
     ...(tcp === false ? [] : [{ host: tcpAddr, port: tcpPort }]),
   ];
   const log = (): string => (existsSync(logPath) ? readFileSync(logPath, "utf8") : "");
-  const launch = (): Promise<LabProcess> => launchClamd({ name, confPath, targets, deadline, log });
+  const launch = (): Promise<LabProcess> =>
+    launchClamd({ name, confPath: ownConfPath, targets, deadline, log });
   let current = await launch();
   const allLogs = (): string => log() || current.output();
   return {

@@ -11,7 +11,7 @@ export interface FilterOptions {
   readonly conf: string;
   /** Milter socket addresses, as on the command line. */
   readonly sockets: readonly string[];
-  /** Options besides `--foreground`, `--external` and `-c`. */
+  /** Options besides `--foreground`, `--external`, `--no-check-cf` (the host's own is no concern of ours) and `-c`. */
   readonly options?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface Filter {
  * @throws code `HOPELESS` with its output when it ends instead
  */
 export async function startFilter({ conf, sockets, options = [] }: FilterOptions): Promise<Filter> {
-  const argv = [BINARY, "--foreground", "--external", "-c", conf, ...options, ...sockets];
+  const argv = [BINARY, "--foreground", "--external", "--no-check-cf", "-c", conf, ...options, ...sockets];
   const started = startProcess({ name: "clamav-milter", argv });
   const filter = filterOf(started);
   await filter.logLine(/ accepts mail on /, DEFAULT_DEADLINE);

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { LogEvent } from "../../src/log/event.ts";
 import { createLog } from "../../src/log/log.ts";
+import { logLine } from "../../src/log/render.ts";
 import { headerText, scannedBy } from "../../src/response/header-value.ts";
 import { type MessageRecord, messageLine } from "../../src/response/log-line.ts";
 import { planResponse } from "../../src/response/plan.ts";
 import type { ScanVerdict } from "../../src/scan/verdict.ts";
 
-const HOSTILE = [
+const HOSTILE: readonly (readonly [start: string, text: string])[] = [
   "Eicar\r\nX-Virus-Status: Clean",
   "a\0b\tc\x1b[31md",
   "\x7f\x01\x02",
@@ -15,7 +17,7 @@ const HOSTILE = [
   "x".repeat(1024 * 1024),
   "",
   "   ",
-];
+].map((text) => [JSON.stringify(text.slice(0, 20)), text]);
 
 describe("texts in headers and replies", () => {
   test.each([
@@ -44,7 +46,7 @@ describe("texts in headers and replies", () => {
     expect(scannedBy(version, "2", "h")).toBe(shown);
   });
 
-  test.each(HOSTILE)("no name of a virus breaks out: %.30j", (name) => {
+  test.each(HOSTILE)("no name of a virus breaks out: %s…", (_start, name) => {
     const rules = { addHeaders: true, acceptOnError: true, discardInfected: false, ourVersion: "2" };
     const facts = {
       statusHeaders: 0,
@@ -89,7 +91,12 @@ const RECORD: MessageRecord = {
 /** The record's line as it stands in the log. */
 function logged(changes: Partial<MessageRecord>): string {
   const lines: string[] = [];
-  createLog("p", true, (line) => void lines.push(line))("info", messageLine({ ...RECORD, ...changes }));
+  const sink = {
+    write: (event: LogEvent, at: Date) => {
+      lines.push(`${logLine(event, at, "text", { program: "p", pid: 1 })}\n`);
+    },
+  };
+  createLog(true, [sink]).log("info", messageLine({ ...RECORD, ...changes }));
   expect(lines).toHaveLength(1);
   return lines[0] ?? "";
 }
@@ -133,7 +140,7 @@ describe("the line of a message", () => {
     expect(line.match(/ to=/g)).toHaveLength(1);
   });
 
-  test.each(HOSTILE)("is one line without control characters, and ends: %.30j", (text) => {
+  test.each(HOSTILE)("is one line without control characters, and ends: %s…", (_start, text) => {
     const scans: ScanVerdict[] = [
       { kind: "infected", names: [text], server: "s", version: text },
       { kind: "failed", reason: text, header: text, server: null },
