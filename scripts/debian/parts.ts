@@ -131,7 +131,8 @@ function libraryPath(root: string): string {
     const names = existsSync(path) ? readdirSync(path) : [];
     return names
       .filter((name) => name.includes("-linux-") || name === "postfix")
-      .map((name) => join(path, name));
+      .flatMap((name) => [join(path, name), join(path, name, "systemd")])
+      .filter((each) => existsSync(each));
   });
   return folders.join(":");
 }

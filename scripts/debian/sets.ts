@@ -6,7 +6,17 @@ export interface PackageSet {
   readonly programs: readonly string[];
 }
 
-export type SetName = "clamav" | "clamav-milter" | "miltertest" | "sendmail" | "postfix";
+export type SetName =
+  | "clamav"
+  | "clamav-milter"
+  | "miltertest"
+  | "sendmail"
+  | "postfix"
+  | "tcpd"
+  | "groff"
+  | "shellcheck"
+  | "systemd"
+  | "logrotate";
 
 /** Everything the tests, the benches and the trial run take from Debian. */
 export const SETS: Readonly<Record<SetName, PackageSet>> = {
@@ -27,10 +37,26 @@ export const SETS: Readonly<Record<SetName, PackageSet>> = {
     packages: ["postfix"],
     programs: ["usr/sbin/postfix", "usr/lib/postfix/sbin/master", "usr/lib/postfix/sbin/smtpd"],
   },
+  tcpd: { packages: ["tcpd"], programs: ["usr/sbin/tcpdmatch"] },
+  groff: { packages: ["groff-base"], programs: ["usr/bin/groff", "usr/bin/troff", "usr/bin/grotty"] },
+  shellcheck: { packages: ["shellcheck"], programs: ["usr/bin/shellcheck"] },
+  systemd: { packages: ["systemd"], programs: ["usr/bin/systemd-analyze"] },
+  logrotate: { packages: ["logrotate"], programs: ["usr/sbin/logrotate"] },
 };
 
 /** Names of all sets, in the order in which they are brought. */
-export const SET_NAMES: readonly SetName[] = ["clamav", "clamav-milter", "miltertest", "sendmail", "postfix"];
+export const SET_NAMES: readonly SetName[] = [
+  "clamav",
+  "clamav-milter",
+  "miltertest",
+  "sendmail",
+  "postfix",
+  "tcpd",
+  "groff",
+  "shellcheck",
+  "systemd",
+  "logrotate",
+];
 
 /** Tells whether a word from a command line names a set. */
 export function isSetName(word: string): word is SetName {

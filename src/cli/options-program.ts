@@ -112,10 +112,11 @@ export const PROGRAM_OPTIONS = [
     group: "Program",
     help: "sendmail.cf to check at start (empty: no check)",
     manual:
-      "At start the program checks that sendmail.cf names its socket. This option says where that file is; " +
-      "with an empty name (--sendmail-cf=) nothing is checked.",
+      "At start the program checks sendmail.cf: when it names mail filters, one must be at one of our socket " +
+      "addresses; missing F= and time-outs that are too short are warned of. This option says where that file " +
+      "is; it must then be readable. With an empty name (--sendmail-cf=) nothing is checked, nor is it with " +
+      "--chroot, with an inet: or inet6: address, or on a host that has no such file.",
     built: true,
-    soFar: "the empty name only",
   }),
   option({
     long: "no-check-cf",
@@ -135,7 +136,9 @@ export const INFORMATION_OPTIONS = [
     help: "trace the protocols",
     manual:
       "Write a trace of the talk with the MTA for each connexion, and libclamav's debug output. The same as " +
-      "Debug yes in clamd.conf.",
+      "Debug yes in clamd.conf, and as --debug-level=4. What LogVerbose shows is shown as well.",
+    built: true,
+    soFar: "the talk with the MTA",
   }),
   option({
     long: "debug-level",
@@ -146,7 +149,8 @@ export const INFORMATION_OPTIONS = [
     help: "the same in steps: 0 nothing, 4 commands, 9 header lines, too",
     manual:
       "How much is traced, from 0 to 9: 0 is nothing, 4 connexions and commands, 9 the names and values of " +
-      "header lines as well. The bodies of messages are never logged.",
+      "header lines as well. The bodies of messages are never logged. It counts before --debug and Debug.",
+    built: true,
   }),
   option({
     long: "log-format",
@@ -157,6 +161,7 @@ export const INFORMATION_OPTIONS = [
     help: "form of the log lines",
     manual: "Write log lines as plain text, or each as one JSON object.",
     added: true,
+    built: true,
   }),
   option({
     long: "help",

@@ -22,11 +22,6 @@ export function refuseUnbuilt(options: GivenOptions, conf: ClamdConf): void {
   }
   const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
   if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
-  if (values["sendmail-cf"] !== undefined && values["sendmail-cf"] !== "") {
-    throw notAvailable(
-      "--sendmail-cf: checking a file: not available yet; --sendmail-cf= turns the check off",
-    );
-  }
   if (values.foreground !== true && !booleanOf(conf, "Foreground")) {
     throw notAvailable("running in the background: not available yet; give --foreground");
   }

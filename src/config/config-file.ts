@@ -51,7 +51,8 @@ function contentOf(file: string, reader: ConfigReader): string {
   }
 }
 
-function isAbsent(error: unknown): boolean {
+/** Whether an error of the file system says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
   return error.code === "ENOENT" || error.code === "ENOTDIR";
 }

@@ -5,7 +5,7 @@ import type { OptionName } from "../cli/options.ts";
 import { StartError } from "../cli/start-error.ts";
 import { refuseUnbuilt } from "./availability.ts";
 import { type ClamdConf, numberOf } from "./clamd-conf.ts";
-import { type ConfigReader, loadClamdConf } from "./config-file.ts";
+import { loadClamdConf } from "./config-file.ts";
 import {
   type DirectoryFact,
   FILES_TO_READ,
@@ -13,11 +13,12 @@ import {
   refuseOptionConflicts,
   type StartFacts,
 } from "./conflicts.ts";
+import { type CfReader, sendmailCfWarnings } from "./sendmail-cf-file.ts";
 import { externalScanners } from "./servers.ts";
 import { type RunCommandLine, resolveSettings, type Settings } from "./settings.ts";
 
 /** The outside world as far as start-up needs it; see system-edge.ts for the real one. */
-export interface StartEdge extends ConfigReader {
+export interface StartEdge extends CfReader {
   readonly uid: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** @throws Error when nothing is found there */
@@ -42,7 +43,7 @@ export type StartRequest =
 
 /**
  * From the words of the command line to the settings: syntax and ranges first, then conflicts between
- * options, clamd.conf, conflicts with it, and last what is not available yet.
+ * options, clamd.conf, conflicts with it, sendmail.cf, and last what is not available yet.
  *
  * @throws StartError 64, 69 or 78
  */
@@ -57,8 +58,9 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   refuseOptionConflicts(line.options, factsOf(line.options, edge));
   const conf = configuration(line.options, edge);
   refuseConfigConflicts(line, conf);
+  const warnings = sendmailCfWarnings(line, edge);
   refuseUnbuilt(line.options, conf);
-  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR });
+  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, warnings });
 }
 
 function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {

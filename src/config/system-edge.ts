@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, realpathSync, statSync } from "node:fs";
 import type { StartEdge } from "./start-settings.ts";
 
 /** The real files, user and environment of this process. */
@@ -8,6 +8,7 @@ export function systemEdge(): StartEdge {
     env: process.env,
     cwd: process.cwd(),
     readFile: (path) => readFileSync(path, "utf8"),
+    realPath: (path) => realpathSync(path),
     stat: (path) => {
       const found = statSync(path);
       return { mode: found.mode, directory: found.isDirectory() };

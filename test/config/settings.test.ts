@@ -33,9 +33,17 @@ test("settings with nothing but what is needed", () => {
     quiet: false,
     temporaryDirectory: "/tmp",
     fixStaleSocket: true,
-    logClean: false,
-    logVerbose: false,
-    debug: false,
+    log: {
+      syslog: false,
+      facility: "LOG_LOCAL6",
+      file: null,
+      time: false,
+      maxSize: 1_048_576,
+      format: "text",
+      verbose: false,
+      clean: false,
+      debugLevel: 0,
+    },
   });
 });
 
@@ -65,8 +73,7 @@ FixStaleSocket no\nLogClean yes\nLogVerbose yes\n`;
     scanSizeLimit: 5_242_880,
     temporaryDirectory: "/spool",
     fixStaleSocket: false,
-    logClean: true,
-    logVerbose: true,
+    log: { clean: true, verbose: true },
   });
 });
 
@@ -125,11 +132,7 @@ describe("warnings", () => {
   const cases: readonly (readonly [string, string, string, number, string])[] = [
     ["notices", "-e --no-check-cf /s", LOCAL, 1000, "not available yet, though on by default"],
     ["notices", "-e --no-check-cf /s", LOCAL, 1000, "notices of infected mail"],
-    ["sendmail.cf", "-e -q /s", LOCAL, 1000, "the check of sendmail.cf"],
     ["tcpwrappers", `${QUIET} -l inet:8891`, LOCAL, 1000, "hosts.allow and hosts.deny"],
-    ["Debug", `${QUIET} /s`, `${LOCAL}Debug yes`, 1000, "Debug"],
-    ["LogSyslog", `${QUIET} /s`, `${LOCAL}LogSyslog yes`, 1000, "LogSyslog"],
-    ["LogFile", `${QUIET} /s`, `${LOCAL}LogFile /x`, 1000, "LogFile"],
     ["root", `${QUIET} /s`, LOCAL, 0, "running as root: set User in /etc/clamd.conf"],
     [
       "root and User",
