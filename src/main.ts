@@ -1,8 +1,11 @@
 import { runChild } from "./child/child.ts";
-import { CHILD_ROLE } from "./child/role.ts";
-import { runCommandLine } from "./supervisor/starter.ts";
+import { ROLES } from "./ipc/role.ts";
+import { runKeeper } from "./keeper/keeper.ts";
+import { runCommandLine, runSupervisor } from "./supervisor/starter.ts";
 
 /** Role to start function; the roles are words that no user's command line has. */
 const role = process.argv[2];
-if (role === CHILD_ROLE) await runChild();
+if (role === ROLES.child) await runChild();
+else if (role === ROLES.keeper) await runKeeper();
+else if (role === ROLES.supervisor) process.exit(await runSupervisor());
 else process.exit(await runCommandLine(process.argv.slice(2)));

@@ -1,22 +1,24 @@
 import { hrtime } from "node:process";
-import { connectClamd } from "../clamd/connect.ts";
-import { ClamdPool } from "../clamd/pool.ts";
+import type { ServerAddress } from "../clamd/address.ts";
+import type { ClamdError } from "../clamd/clamd-error.ts";
+import { adoptClamd } from "../clamd/connect.ts";
+import { ClamdPool, type ScannerPool } from "../clamd/pool.ts";
 import { ClamdServer } from "../clamd/server.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type ChildOptions, checkToChild } from "../ipc/messages.ts";
+import { PASSING_FD } from "../ipc/role.ts";
+import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
 import type { Log } from "../log/log.ts";
-import { openLog } from "../log/open-log.ts";
-import { systemLogEdge } from "../log/system-edge.ts";
+import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { dieWithParent, nameProcess } from "../os/libc.ts";
+import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { parseNetworks } from "../policy/networks.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
-import { openSpoolFile } from "../scan/spool-file.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
+import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
-import { CHANNEL_FD } from "./role.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
@@ -33,37 +35,83 @@ export async function runChild(): Promise<void> {
   dieWithParent(SIGKILL);
   nameProcess("clamav-milter");
   // The supervisor alone answers to signals of the terminal and of the service manager.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-  let stop: (() => void) | null = null;
-  const channel: Channel = await openChannel(CHANNEL_FD, {
-    onMessage(message) {
-      const known = checkToChild(message);
-      if (known === null) return;
-      if (known.type === "start") stop = serve(known.settings, known.options, channel);
-      else stop?.();
-    },
-    onEnd: () => process.exit(0),
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+    process.on(signal, () => {});
+  const keeper = new KeeperLink();
+  let service: Service | null = null;
+  const end: RoleEnd = await joinSupervisor((message) => {
+    const known = checkToChild(message);
+    if (known === null) return;
+    if (known.type === "start") {
+      takePlace(known.options.jail);
+      service = serve(known.settings, known.options, keeper, end);
+    } else if (known.type === "keeper") attach(keeper, known.number);
+    else if (known.type === "settings") service?.renew(known.settings);
+    else if (known.type === "drain") service?.stop();
   });
 }
 
-/** Accepts mail; answers how to stop. */
-function serve(settings: Settings, options: ChildOptions, channel: Channel): () => void {
-  const { log, close: closeLog } = openLog(settings.log, systemLogEdge(settings.foreground));
-  const world = makeWorld(settings, options, log);
-  const listeners = new Listeners(options.listeners, options.maxConnexions, world, log);
+/** Into the jail, and without any right, before the first byte of mail is read. What cannot be given up ends us. */
+function takePlace(jail: string | null): void {
+  if (jail !== null) enterJail(jail);
+  // Started as root without a User there is nothing to give up: a warning was logged.
+  else if (process.getuid?.() !== 0) dropAllRights();
+}
+
+/** A child at work. */
+interface Service {
+  renew(settings: Settings): void;
+  stop(): void;
+}
+
+/** Accepts mail. */
+function serve(settings: Settings, options: ChildOptions, keeper: KeeperLink, end: RoleEnd): Service {
+  const log: Log = (level, text, fields) => keeper.log(level, text, fields);
+  let current = settings;
+  let world = makeWorld(settings, options, makePool(settings, options, keeper, log), keeper, log);
+  const retired = new Set<ScannerPool>();
+  const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log);
   const timer = setInterval(() => {
     listeners.tick();
     world.pool.tick();
+    for (const pool of retired) {
+      pool.tick();
+      if (pool.load === 0) retired.delete(pool);
+    }
+    if (keeper.orphaned) process.exit(1);
   }, TICK);
-  channel.send({ type: "ready" });
-  return () => {
-    listeners.drain(() => {
-      clearInterval(timer);
-      world.pool.close();
-      closeLog();
-      process.exit(0);
-    });
+  end.ready();
+  return {
+    renew: (next) => {
+      let { pool } = world;
+      if (scannersOf(next) !== scannersOf(current)) {
+        // What is in scanning goes on where it is.
+        pool.retire();
+        retired.add(pool);
+        pool = makePool(next, options, keeper, log);
+      }
+      current = next;
+      world = makeWorld(next, options, pool, keeper, log);
+    },
+    stop: () =>
+      listeners.drain(() => {
+        clearInterval(timer);
+        for (const pool of [world.pool, ...retired]) pool.close();
+        process.exit(0);
+      }),
   };
+}
+
+/** What a pool of scanners is made from, as one value to compare. */
+function scannersOf({ servers, readTimeout }: Settings): string {
+  return JSON.stringify([servers, readTimeout]);
+}
+
+function attach(keeper: KeeperLink, number: number): void {
+  const { number: got, descriptors } = receiveDescriptors(PASSING_FD);
+  const [channelFd, passingFd] = descriptors;
+  if (got !== number || channelFd === undefined || passingFd === undefined) process.exit(1);
+  void keeper.attach(channelFd, passingFd);
 }
 
 /** Milliseconds since some moment; never goes back when the clock is set. */
@@ -71,7 +119,13 @@ function monotonic(): number {
   return Number(hrtime.bigint() / 1_000n) / 1000;
 }
 
-function makeWorld(settings: Settings, options: ChildOptions, log: Log): FilterWorld {
+function makeWorld(
+  settings: Settings,
+  options: ChildOptions,
+  pool: ScannerPool,
+  keeper: KeeperLink,
+  log: Log,
+): FilterWorld {
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
   let lackingTold = false;
   return {
@@ -89,10 +143,10 @@ function makeWorld(settings: Settings, options: ChildOptions, log: Log): FilterW
     },
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
-    pool: makePool(settings, options, log),
+    pool,
     spool: {
       budget: new MemoryBudget(MEMORY),
-      openFile: () => openSpoolFile(settings.temporaryDirectory),
+      openFile: () => keeper.takeFile(),
     },
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),
@@ -110,7 +164,7 @@ function makeWorld(settings: Settings, options: ChildOptions, log: Log): FilterW
   };
 }
 
-function makePool(settings: Settings, options: ChildOptions, log: Log): ClamdPool {
+function makePool(settings: Settings, options: ChildOptions, keeper: KeeperLink, log: Log): ClamdPool {
   const limits = {
     sessions: options.sessionsPerServer,
     connect: CONNECT_PATIENCE,
@@ -118,7 +172,10 @@ function makePool(settings: Settings, options: ChildOptions, log: Log): ClamdPoo
   };
   const edge = {
     now: monotonic,
-    connect: connectClamd,
+    connect: async (address: ServerAddress, deadline: number, onEnd: (error: ClamdError) => void) => {
+      const place = settings.servers.findIndex((server) => server.name === address.name);
+      return adoptClamd(await keeper.connect(place, address.name, deadline), address.name, onEnd);
+    },
     onHealth: (address: { readonly name: string }, up: boolean, why: string) => {
       if (up) log("info", `clamd ${address.name} answers again`);
       else log("error", `clamd cannot be reached: ${why}`);

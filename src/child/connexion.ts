@@ -39,7 +39,8 @@ export class Connexion {
   #endedAt: number | null = null;
   #over = false;
 
-  constructor(socket: Socket, world: FilterWorld, events: ConnexionEvents) {
+  constructor(socket: Socket, worldNow: () => FilterWorld, events: ConnexionEvents) {
+    const world = worldNow();
     this.#socket = socket;
     this.#events = events;
     this.#now = world.now;
@@ -47,7 +48,7 @@ export class Connexion {
     this.#session = new MilterSession(
       wantedOf(world.responseRules),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
-      (session) => new Filter(world, session),
+      (session) => new Filter(worldNow, session),
       world.openTrace?.() ?? null,
     );
   }

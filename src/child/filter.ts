@@ -39,15 +39,18 @@ const CONTINUE: Verdict = { kind: "continue" };
 
 /** Decides on the mail of one MTA connexion. */
 export class Filter implements SessionHandler {
-  readonly #world: FilterWorld;
+  readonly #worldNow: () => FilterWorld;
+  /** The settings of the message in hand: new ones count from the next message on. */
+  #world: FilterWorld;
   readonly #session: MilterSession;
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
   #job: ScanJob | null = null;
 
-  constructor(world: FilterWorld, session: MilterSession) {
-    this.#world = world;
+  constructor(worldNow: () => FilterWorld, session: MilterSession) {
+    this.#worldNow = worldNow;
+    this.#world = worldNow();
     this.#session = session;
   }
 
@@ -63,6 +66,7 @@ export class Filter implements SessionHandler {
 
   connect(client: ClientFacts): Verdict {
     this.#client = client;
+    this.#world = this.#worldNow();
     const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
     if (decision.kind === "scan") return CONTINUE;
     this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
@@ -73,6 +77,7 @@ export class Filter implements SessionHandler {
 
   mail(sender: string): Verdict {
     this.#forget();
+    this.#world = this.#worldNow();
     this.#message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
     return CONTINUE;
   }

@@ -12,7 +12,7 @@ const COMPLAINTS_PERIOD = 60_000;
 export class Listeners implements ConnexionEvents {
   readonly #descriptors: readonly number[];
   readonly #limit: number;
-  readonly #world: FilterWorld;
+  readonly #world: () => FilterWorld;
   readonly #log: Log;
   readonly #connexions = new Set<Connexion>();
   #open: Bun.SocketListener<Connexion>[] = [];
@@ -20,7 +20,7 @@ export class Listeners implements ConnexionEvents {
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
 
-  constructor(descriptors: readonly number[], limit: number, world: FilterWorld, log: Log) {
+  constructor(descriptors: readonly number[], limit: number, world: () => FilterWorld, log: Log) {
     this.#descriptors = descriptors;
     this.#limit = limit;
     this.#world = world;
@@ -43,7 +43,7 @@ export class Listeners implements ConnexionEvents {
   }
 
   onError(peer: string, error: MilterError): void {
-    const now = this.#world.now();
+    const now = this.#world().now();
     if (now - this.#complaintsSince > COMPLAINTS_PERIOD) {
       const unsaid = this.#complaints - COMPLAINTS;
       if (unsaid > 0) this.#log("warning", `${unsaid} more connexions broke the milter protocol`);

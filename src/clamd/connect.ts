@@ -26,45 +26,74 @@ export async function connectClamd(
   deadline: number,
   onEnd: (error: ClamdError) => void,
 ): Promise<ClamdSession> {
-  const { promise, resolve, reject } = Promise.withResolvers<ClamdSession>();
-  let session: ClamdSession | null = null;
-  let given = false;
-  const refuse = (why: string): void => {
-    reject(new ClamdError("CLAMD_CONNECT", `${address.name}: ${why}`));
-  };
-  const timer = setTimeout(() => {
-    given = true;
-    refuse(`no connexion within ${deadline} ms`);
-  }, deadline);
-  const handler: Bun.SocketHandler<undefined> = {
-    open(socket) {
-      if (given) {
-        socket.terminate();
-        return;
-      }
-      session = new ClamdSession(portOf(socket), onEnd);
-      resolve(session);
-    },
-    data: (_socket, bytes) => session?.receive(bytes),
-    drain: () => session?.writable(),
-    close: () => session?.fail(new ClamdError("CLAMD_CLOSED", `${address.name}: the connexion was closed`)),
-    error: (_socket, error) =>
-      session?.fail(new ClamdError("CLAMD_CLOSED", `${address.name}: ${error.message}`)),
-    connectError: (_socket, error) => refuse(reasonOf(error)),
-  };
+  const late = Promise.withResolvers<never>();
+  const refusal = (why: string): ClamdError => new ClamdError("CLAMD_CONNECT", `${address.name}: ${why}`);
+  const timer = setTimeout(() => late.reject(refusal(`no connexion within ${deadline} ms`)), deadline);
+  const { handler, session } = sessionHandler(address.name, onEnd);
   const opening =
     address.kind === "unix"
       ? Bun.connect({ unix: address.path, socket: handler })
       : Bun.connect({ hostname: address.host, port: address.port, socket: handler });
-  opening.catch((error: unknown) => refuse(reasonOf(error)));
   try {
-    return await promise;
+    await Promise.race([opening, late.promise]);
+    return session();
+  } catch (error) {
+    opening.then((socket) => socket.terminate()).catch(() => {});
+    throw error instanceof ClamdError ? error : refusal(connectReason(error));
   } finally {
     clearTimeout(timer);
   }
 }
 
-function reasonOf(error: unknown): string {
+/**
+ * Opens a session on a socket that is connected already; it is the session's from then on.
+ * @throws ClamdError `CLAMD_CONNECT`
+ */
+export async function adoptClamd(
+  fd: number,
+  name: string,
+  onEnd: (error: ClamdError) => void,
+): Promise<ClamdSession> {
+  const { handler, session } = sessionHandler(name, onEnd);
+  try {
+    await Bun.connect({ fd, socket: handler });
+    return session();
+  } catch (error) {
+    throw new ClamdError("CLAMD_CONNECT", `${name}: ${connectReason(error)}`);
+  }
+}
+
+interface SessionHandler {
+  readonly handler: Bun.SocketHandler<undefined>;
+  /** The session, once the socket is open. */
+  session(): ClamdSession;
+}
+
+function sessionHandler(name: string, onEnd: (error: ClamdError) => void): SessionHandler {
+  let session: ClamdSession | null = null;
+  const lost = (why: string): void => session?.fail(new ClamdError("CLAMD_CLOSED", `${name}: ${why}`));
+  return {
+    handler: {
+      open(socket) {
+        session = new ClamdSession(portOf(socket), onEnd);
+      },
+      data: (_socket, bytes) => session?.receive(bytes),
+      drain: () => session?.writable(),
+      close: () => lost("the connexion was closed"),
+      error: (_socket, error) => lost(error.message),
+      // The rejection of Bun.connect says the same.
+      connectError: () => {},
+    },
+    session: () => {
+      if (session === null)
+        throw new ClamdError("CLAMD_CONNECT", `${name}: the connexion was closed at once`);
+      return session;
+    },
+  };
+}
+
+/** What went wrong with a connexion, in words for an administrator. */
+export function connectReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error ? String(error.code) : "";
   return CONNECT_REASONS.get(code) ?? `${error.message}${code === "" ? "" : ` (${code})`}`;

@@ -11,6 +11,10 @@ export interface ScannerPool {
   scan(source: ScanSource, deadline: number): Scan;
   /** To be called about once a second: everything that waits in the pool is timed by it. */
   tick(): void;
+  /** Scans in flight or waiting. */
+  readonly load: number;
+  /** Nothing more is asked of it: idle sessions end now, the others with their scans. */
+  retire(): void;
   close(): void;
 }
 
@@ -36,6 +40,14 @@ export class ClamdPool implements ScannerPool {
 
   tick(): void {
     for (const server of this.#servers) server.tick();
+  }
+
+  get load(): number {
+    return this.#servers.reduce((sum, server) => sum + server.load, 0);
+  }
+
+  retire(): void {
+    for (const server of this.#servers) server.retire();
   }
 
   close(): void {

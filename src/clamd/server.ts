@@ -154,6 +154,12 @@ export class ClamdServer {
     }
   }
 
+  /** Ends idle sessions now, and the others when their scans are through. */
+  retire(): void {
+    this.#closed = true;
+    for (const { warm } of this.#idle.splice(0)) warm.session.quit();
+  }
+
   /** Ends all sessions; scans in flight fail. */
   close(): void {
     this.#closed = true;
@@ -259,11 +265,11 @@ export class ClamdServer {
       this.#wakeNext();
       return;
     }
-    if (this.#closed) {
+    const waiter = this.#waiting.shift();
+    if (waiter === undefined && this.#closed) {
       warm.session.quit();
       return;
     }
-    const waiter = this.#waiting.shift();
     if (waiter === undefined) {
       this.#idle.push({ warm, since: this.#edge.now() });
       return;

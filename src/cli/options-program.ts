@@ -59,6 +59,7 @@ export const PROGRAM_OPTIONS = [
     help: "write the process ID to this file",
     manual:
       "Write the process ID to FILE, a full path name. The user that clamd.conf names must have the right to make it.",
+    built: true,
   }),
   option({
     long: "chroot",
@@ -71,6 +72,7 @@ export const PROGRAM_OPTIONS = [
       "Let the processes that handle mail run in DIR as their root directory. An empty directory will do: " +
       "all files are opened outside of it, and notices are sent outside of it as well.",
     conflicts: "only as root",
+    built: true,
   }),
   option({
     long: "socket-mode",
@@ -81,6 +83,7 @@ export const PROGRAM_OPTIONS = [
     help: "mode of the Unix socket",
     manual: "The file mode that a Unix socket is made with.",
     added: true,
+    built: true,
   }),
   option({
     long: "socket-group",
@@ -90,6 +93,7 @@ export const PROGRAM_OPTIONS = [
     help: "group of the Unix socket",
     manual: "The group that a Unix socket is given, so that the MTA may use it.",
     added: true,
+    built: true,
   }),
   option({
     long: "spool-dir",

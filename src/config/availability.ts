@@ -3,7 +3,6 @@ import { optionLabel } from "../cli/option-spec.ts";
 import { OPTIONS } from "../cli/options.ts";
 import { parseServerList } from "../cli/server-list.ts";
 import { EXIT, StartError } from "../cli/start-error.ts";
-import { booleanOf, type ClamdConf } from "./clamd-conf.ts";
 
 /**
  * Refuses what this version cannot do yet, so that nobody believes in a protection that is not there.
@@ -11,7 +10,7 @@ import { booleanOf, type ClamdConf } from "./clamd-conf.ts";
  *
  * @throws StartError `NOT_AVAILABLE` (69)
  */
-export function refuseUnbuilt(options: GivenOptions, conf: ClamdConf): void {
+export function refuseUnbuilt(options: GivenOptions): void {
   const { values } = options;
   for (const option of OPTIONS) {
     if (!option.built && values[option.long] !== undefined)
@@ -22,9 +21,6 @@ export function refuseUnbuilt(options: GivenOptions, conf: ClamdConf): void {
   }
   const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
   if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
-  if (values.foreground !== true && !booleanOf(conf, "Foreground")) {
-    throw notAvailable("running in the background: not available yet; give --foreground");
-  }
 }
 
 function notAvailable(message: string): StartError {

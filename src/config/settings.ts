@@ -41,6 +41,15 @@ export interface Settings {
   /** TemporaryDirectory, else TMPDIR, else /tmp. */
   readonly temporaryDirectory: string;
   readonly fixStaleSocket: boolean;
+  /** Mode of unix sockets. */
+  readonly socketMode: number;
+  /** Group of unix sockets, or null for the user's own. */
+  readonly socketGroup: string | null;
+  /** The user to become when started as root, or null. */
+  readonly user: string | null;
+  /** Directory that becomes the root of the processes that read mail, or null. */
+  readonly jail: string | null;
+  readonly pidFile: string | null;
   readonly log: LogSettings;
   /** To be logged once at start. */
   readonly warnings: readonly string[];
@@ -86,6 +95,11 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     quiet: values.quiet === true,
     temporaryDirectory: textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || "/tmp"),
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
+    socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),
+    socketGroup: textValue(values["socket-group"]),
+    user: around.uid === 0 ? textOf(conf, "User") : null,
+    jail: textValue(values.chroot),
+    pidFile: textValue(values.pidfile),
     log: resolveLogSettings(line.options, conf),
     warnings: [
       ...conf.warnings,
@@ -94,6 +108,10 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
       ...(around.warnings ?? []),
     ],
   });
+}
+
+function textValue(value: string | true | undefined): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
 }
 
 /** The smallest limit that is set; 0 means "no limit" in clamd.conf. */

@@ -59,7 +59,7 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   const conf = configuration(line.options, edge);
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
-  refuseUnbuilt(line.options, conf);
+  refuseUnbuilt(line.options);
   return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, warnings });
 }
 

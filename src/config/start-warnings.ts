@@ -24,7 +24,9 @@ export function startWarnings(
       `not available yet, though on by default or asked for by ${conf.file}: ${missing.join("; ")}`,
     );
   }
-  if (uid === 0) warnings.push(rootWarning(textOf(conf, "User"), conf.file));
+  if (uid === 0 && runsAsRoot(textOf(conf, "User"))) {
+    warnings.push(`running as root: set User in ${conf.file}, or start the program as another user`);
+  }
   const byNetwork = line.sockets.find((socket) => socket.kind === "inet");
   if (byNetwork !== undefined && values.local !== true && values["force-scan"] !== true) {
     warnings.push(
@@ -47,8 +49,6 @@ function notBuiltYet(line: Started): readonly string[] {
   return missing;
 }
 
-function rootWarning(user: string | null, file: string): string {
-  return user === null || user === "root"
-    ? `running as root: set User in ${file}, or start the program as another user`
-    : `running as root: changing to User ${user} is not available yet; start the program as that user`;
+function runsAsRoot(user: string | null): boolean {
+  return user === null || user === "root";
 }

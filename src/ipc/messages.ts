@@ -1,8 +1,19 @@
 import type { Settings } from "../config/settings.ts";
+import type { LogFields, LogLevel } from "../log/event.ts";
+
+/** From the supervisor to every role. */
+export type ToRole =
+  /** To be answered with `pong`: who does not is replaced. */
+  | { readonly type: "ping" }
+  /** New settings, after SIGHUP. */
+  | { readonly type: "settings"; readonly settings: Settings };
 
 /** From the supervisor to a child. */
 export type ToChild =
+  | ToRole
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
+  /** Two descriptors under `number` are the channel to the keeper and the way by which it passes descriptors. */
+  | { readonly type: "keeper"; readonly number: number }
   /** Accept nothing more, give the messages in scanning their verdicts, then end. */
   | { readonly type: "drain" };
 
@@ -16,22 +27,120 @@ export interface ChildOptions {
   readonly maxConnexions: number;
   /** This host's name, for the headers. */
   readonly hostName: string;
+  /** The directory that becomes the child's root, or null. */
+  readonly jail: string | null;
 }
 
-/** From a child to the supervisor. */
-export type FromChild =
-  /** Mail is accepted on every listening socket. */
-  { readonly type: "ready" };
+/** From the supervisor to the keeper. */
+export type ToKeeper =
+  | ToRole
+  | { readonly type: "start"; readonly settings: Settings }
+  /** Two descriptors under `number` are the channel of a child and the way by which it is passed descriptors. */
+  | { readonly type: "child"; readonly number: number }
+  /** The log files were moved away: open them anew. */
+  | { readonly type: "reopenLogs" }
+  | { readonly type: "end" };
 
-/** The message if it is one that a child may send, else null. */
-export function checkFromChild(message: unknown): FromChild | null {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "ready"
-    ? { type: "ready" }
-    : null;
+/** From a role to the supervisor. */
+export type FromRole =
+  | { readonly type: "ready" }
+  | { readonly type: "pong" }
+  /** It cannot go on, and ends. */
+  | { readonly type: "failed"; readonly reason: string };
+
+/** From a child to the keeper. */
+export type ChildRequest =
+  /** A connexion to the server of that place in the settings' list. Milliseconds. */
+  | { readonly type: "connect"; readonly id: number; readonly server: number; readonly deadline: number }
+  /** An empty file without a name. */
+  | { readonly type: "spool"; readonly id: number }
+  | { readonly type: "log"; readonly lines: readonly LogLine[] };
+
+/** One entry of a child's log. */
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly text: string;
+  readonly fields?: LogFields;
 }
+
+/** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
+export type KeeperAnswer =
+  | { readonly type: "done"; readonly id: number }
+  | { readonly type: "failed"; readonly id: number; readonly reason: string };
+
+/** The longest entry that a child may have the keeper write, in characters. */
+const MAX_LOG_TEXT = 16_384;
+const MAX_REASON = 1000;
+/** Fields within fields. */
+const FIELD_DEPTH = 2;
+const LEVELS: readonly unknown[] = ["error", "warning", "info", "verbose"];
+
+function typeOf(message: unknown): unknown {
+  return typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32;
+}
+
+/** The message if it is one that a role may send, else null. */
+export function checkFromRole(message: unknown): FromRole | null {
+  if (typeof message !== "object" || message === null) return null;
+  const { type, reason } = message as Record<string, unknown>;
+  if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
+  return type === "ready" || type === "pong" ? { type } : null;
+}
+
+/**
+ * The message if it is one that a child may send to the keeper, else null. A child may have been taken over by
+ * what it reads: every field is looked at.
+ */
+export function checkChildRequest(message: unknown): ChildRequest | null {
+  if (typeof message !== "object" || message === null) return null;
+  const { type, id, server, deadline, lines } = message as Record<string, unknown>;
+  if (type === "connect" && isNumber(id) && isNumber(server) && isNumber(deadline)) {
+    return { type, id, server, deadline };
+  }
+  if (type === "spool" && isNumber(id)) return { type, id };
+  if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
+  return null;
+}
+
+function isLogLine(value: unknown): value is LogLine {
+  if (typeof value !== "object" || value === null) return false;
+  const { level, text, fields } = value as Record<string, unknown>;
+  if (!LEVELS.includes(level) || typeof text !== "string" || text.length > MAX_LOG_TEXT) return false;
+  return fields === undefined || areFields(fields, 1);
+}
+
+function areFields(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || depth > FIELD_DEPTH)
+    return false;
+  return Object.values(value).every((part) => {
+    if (part === null || ["string", "number", "boolean"].includes(typeof part)) return true;
+    if (Array.isArray(part)) return part.every((entry) => typeof entry === "string");
+    return areFields(part, depth + 1);
+  });
+}
+
+/** The message if it is one of the keeper's, else null. */
+export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
+  if (typeof message !== "object" || message === null) return null;
+  const { type, id, reason } = message as Record<string, unknown>;
+  if (type === "done" && isNumber(id)) return { type, id };
+  if (type === "failed" && isNumber(id) && typeof reason === "string") return { type, id, reason };
+  return null;
+}
+
+const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain"];
+const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 
 /** The message if it is one of the supervisor's, else null. The supervisor is trusted: only the type is checked. */
 export function checkToChild(message: unknown): ToChild | null {
-  if (typeof message !== "object" || message === null || !("type" in message)) return null;
-  return message.type === "start" || message.type === "drain" ? (message as ToChild) : null;
+  return TO_CHILD.includes(typeOf(message)) ? (message as ToChild) : null;
+}
+
+/** The same for the keeper. */
+export function checkToKeeper(message: unknown): ToKeeper | null {
+  return TO_KEEPER.includes(typeOf(message)) ? (message as ToKeeper) : null;
 }

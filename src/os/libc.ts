@@ -33,6 +33,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   setrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   // int prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5);
   prctl: { args: [FFIType.i32, FFIType.u64, FFIType.u64, FFIType.u64, FFIType.u64], returns: FFIType.i32 },
+  // int flock(int fd, int operation);
+  flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
   // int *__errno_location(void);
   __errno_location: { args: [], returns: FFIType.ptr },
 });
@@ -78,6 +80,8 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 const RLIMIT_NOFILE = 7;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_NAME = 15;
@@ -122,6 +126,17 @@ export function socketPair(): [number, number] {
   const pair = new Int32Array(2);
   check("socketpair", libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ptr(pair)));
   return [pair[0] ?? -1, pair[1] ?? -1];
+}
+
+/** Locks a file for this process's life (flock(2)); false when another process has it. */
+export function lockExclusively(fd: number): boolean {
+  try {
+    check("flock", libc.flock(fd, LOCK_EX | LOCK_NB));
+    return true;
+  } catch (error) {
+    if (error instanceof OsError && error.code === "EAGAIN") return false;
+    throw error;
+  }
 }
 
 export function closeDescriptor(fd: number): void {

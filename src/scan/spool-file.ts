@@ -1,13 +1,12 @@
-import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { SpoolFile } from "./spool.ts";
 
 /**
- * A file without a name in `directory`: it is gone when it is closed, however the process ends.
- * @throws Error of the system call that failed
+ * A spool file on an open descriptor.
+ * @param release gets the descriptor back, emptied for the next message, or null when that failed and it was closed
  */
-export function openSpoolFile(directory: string): SpoolFile {
-  const fd = openNameless(directory);
+export function spoolFileOn(fd: number, release: (fd: number | null) => void): SpoolFile {
   let end = 0;
   return {
     append(bytes) {
@@ -15,14 +14,29 @@ export function openSpoolFile(directory: string): SpoolFile {
       end += bytes.length;
     },
     read: (into, at) => readSync(fd, into, 0, into.length, at),
-    close: () => closeSync(fd),
+    close: () => release(emptied(fd)),
   };
+}
+
+function emptied(fd: number): number | null {
+  try {
+    ftruncateSync(fd, 0);
+    return fd;
+  } catch {
+    closeSync(fd);
+    return null;
+  }
 }
 
 /** O_TMPFILE (`__O_TMPFILE | O_DIRECTORY` of fcntl.h), which node:constants does not name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
-function openNameless(directory: string): number {
+/**
+ * The descriptor of an empty file without a name in `directory`: the file is gone when it is closed, however the
+ * process ends.
+ * @throws Error of the system call that failed
+ */
+export function openNameless(directory: string): number {
   try {
     return openSync(directory, constants.O_RDWR | O_TMPFILE, 0o600);
   } catch (error) {

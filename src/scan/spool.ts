@@ -12,8 +12,11 @@ export interface SpoolFile {
 /** What a spool needs of the world. */
 export interface SpoolEdge {
   readonly budget: MemoryBudget;
-  /** @throws Error when no file can be made */
-  openFile(): SpoolFile;
+  /**
+   * A file; null when none is at hand at the moment, but one is on its way.
+   * @throws Error when no file can be made
+   */
+  openFile(): SpoolFile | null;
 }
 
 /** The spool could not take the message: it cannot be scanned now. */
@@ -30,6 +33,8 @@ const FIRST_BLOCK = 4096;
 const LARGEST_BLOCK = 65_536;
 /** A message is held in memory up to about here, then it goes to a file. */
 const MEMORY_PER_MESSAGE = 256 * 1024;
+/** A message that waits for its file is held up to here. */
+const MEMORY_WITHOUT_FILE = 4 * 1024 * 1024;
 
 interface Block {
   readonly bytes: Buffer;
@@ -118,8 +123,7 @@ export class Spool {
     const size = last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
     if (this.#file === null && this.#held + size <= MEMORY_PER_MESSAGE && this.#edge.budget.take(size)) {
       this.#held += size;
-    } else if (last !== undefined) {
-      this.#toFile();
+    } else if (last !== undefined && this.#toFile()) {
       const block = this.#blocks.at(-1);
       if (block !== undefined) return block;
     }
@@ -128,10 +132,17 @@ export class Spool {
     return block;
   }
 
-  /** Writes what is in memory to the file and keeps the largest block as its write buffer. */
-  #toFile(): void {
+  /**
+   * Writes what is in memory to the file and keeps the largest block as its write buffer.
+   * @returns whether there is a file; without one the message stays in memory for now
+   */
+  #toFile(): boolean {
     try {
       this.#file ??= this.#edge.openFile();
+      if (this.#file === null) {
+        if (this.#size < MEMORY_WITHOUT_FILE) return false;
+        throw new Error("no spool file came in time");
+      }
       for (const block of this.#blocks) {
         this.#file.append(block.bytes.subarray(0, block.used));
         this.#fileBytes += block.used;
@@ -144,6 +155,7 @@ export class Spool {
     const kept = this.#blocks[0]?.bytes.length ?? 0;
     this.#edge.budget.give(Math.max(0, this.#held - kept));
     this.#held = Math.min(this.#held, kept);
+    return true;
   }
 
   #giveBlocks(): void {

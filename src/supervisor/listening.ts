@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
 import { EXIT, StartError } from "../cli/start-error.ts";
 import type { SocketAddress } from "../config/settings.ts";
 import {
@@ -24,10 +24,19 @@ export interface ListeningSocket {
   release(): void;
 }
 
+/** How unix sockets are made. */
+export interface UnixSocketRules {
+  /** A file that nobody answers on is replaced. */
+  readonly fixStale: boolean;
+  readonly mode: number;
+  /** Their group, or null for the process's own. */
+  readonly gid: number | null;
+}
+
 /** The runtime sets its own backlog when a child adopts the socket; until then this one counts. */
 const BACKLOG = 511;
-/** Owner and group may connect: mode 0660 (decisions 7). */
-const SOCKET_UMASK = 0o117;
+/** Nobody may connect before mode and group are what they should be. */
+const SOCKET_UMASK = 0o777;
 const LOOKUP_PATIENCE = 5000;
 
 /**
@@ -36,12 +45,12 @@ const LOOKUP_PATIENCE = 5000;
  */
 export async function openListeningSockets(
   addresses: readonly SocketAddress[],
-  fixStale: boolean,
+  rules: UnixSocketRules,
 ): Promise<ListeningSocket[]> {
   const open: ListeningSocket[] = [];
   try {
     for (const address of addresses) {
-      if (address.kind === "unix") open.push(openUnix(address.path, address.text, fixStale));
+      if (address.kind === "unix") open.push(openUnix(address.path, address.text, rules));
       else for (const host of await hostsOf(address)) open.push(openInet(host, address.port, address.text));
     }
   } catch (error) {
@@ -51,12 +60,14 @@ export async function openListeningSockets(
   return open;
 }
 
-function openUnix(path: string, text: string, fixStale: boolean): ListeningSocket {
-  removeStale(path, text, fixStale);
+function openUnix(path: string, text: string, rules: UnixSocketRules): ListeningSocket {
+  removeStale(path, text, rules.fixStale);
   const fd = streamSocket(AF_UNIX, true);
   const mask = setUmask(SOCKET_UMASK);
   try {
     bindSocket(fd, unixAddress(path));
+    if (rules.gid !== null) chownSync(path, -1, rules.gid);
+    chmodSync(path, rules.mode);
     listenSocket(fd, BACKLOG);
   } catch (error) {
     closeDescriptor(fd);

@@ -1,10 +1,12 @@
 import { helpText } from "../cli/help.ts";
 import { StartError, startErrorText } from "../cli/start-error.ts";
-import { readSettings, type StartRequest } from "../config/start-settings.ts";
+import type { Settings } from "../config/settings.ts";
+import { readSettings, type StartEdge, type StartRequest } from "../config/start-settings.ts";
 import { systemEdge } from "../config/system-edge.ts";
 import { writeStandardError } from "../os/standard-error.ts";
 import { VERSION } from "../version.ts";
 import { askClamdVersion } from "./scanner-check.ts";
+import { receiveOrder, type StartOrder, startInBackground } from "./start-link.ts";
 import { supervise } from "./supervisor.ts";
 
 /**
@@ -17,13 +19,46 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const request = readSettings(argv, systemEdge());
     if (request.action === "help") process.stdout.write(helpText());
     else if (request.action === "version") process.stdout.write(await versionText(request));
-    else await supervise(request.settings);
+    else if (request.settings.foreground) await superviseHere(request.settings, argv);
+    else await startInBackground(orderOf(argv));
     return 0;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     writeStandardError(`${startErrorText(error)}\n`);
     return error.exitCode;
   }
+}
+
+function orderOf(argv: readonly string[]): StartOrder {
+  const { TMPDIR } = process.env;
+  return { argv, cwd: process.cwd(), ...(TMPDIR === undefined ? {} : { tmpdir: TMPDIR }) };
+}
+
+function superviseHere(settings: Settings, argv: readonly string[]): Promise<void> {
+  const edge = systemEdge();
+  return supervise({ settings, reread: () => settingsOf(argv, edge), onAccepting: () => {} });
+}
+
+/** The supervisor in the background: does as the starter ordered, and tells it what came of it. */
+export async function runSupervisor(): Promise<number> {
+  const { order, accepting, failed } = await receiveOrder();
+  const edge: StartEdge = { ...systemEdge(), cwd: order.cwd, env: { TMPDIR: order.tmpdir } };
+  try {
+    const settings = settingsOf(order.argv, edge);
+    await supervise({ settings, reread: () => settingsOf(order.argv, edge), onAccepting: accepting });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    await failed(error);
+    return error.exitCode;
+  }
+}
+
+/** @throws StartError */
+function settingsOf(argv: readonly string[], edge: StartEdge): Settings {
+  const request = readSettings(argv, edge);
+  if (request.action !== "run") throw new Error("this command line starts nothing");
+  return request.settings;
 }
 
 /** `-V`: our version, and with `--external` what each clamd says of itself. */

@@ -1,14 +1,20 @@
 import { availableParallelism, hostname } from "node:os";
+import { hrtime } from "node:process";
 import { EXIT, StartError } from "../cli/start-error.ts";
-import type { Settings } from "../config/settings.ts";
+import type { Settings, SocketAddress } from "../config/settings.ts";
 import type { Log } from "../log/log.ts";
 import { openLog } from "../log/open-log.ts";
 import { systemLogEdge } from "../log/system-edge.ts";
-import { nameProcess, raiseFileLimit } from "../os/libc.ts";
+import { nameProcess, raiseFileLimit, setUmask } from "../os/libc.ts";
+import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
-import { Children } from "./children.ts";
+import { Crew } from "./crew.ts";
+import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
+import { takePidFile } from "./pid-file.ts";
 import { requireScanners } from "./scanner-check.ts";
+import { type ServiceManager, serviceManager } from "./service-manager.ts";
+import { watchSignals } from "./signals.ts";
 
 /** Two at least, so that the death of one does not leave mail waiting; more than cores gain nothing. */
 const FEWEST_CHILDREN = 2;
@@ -16,78 +22,187 @@ const MOST_CHILDREN = 16;
 /** Descriptors that a child needs besides those of its connexions. */
 const RESERVED_DESCRIPTORS = 128;
 const MOST_CONNEXIONS = 50_000;
+/** Nobody but the owner writes, others do not read. */
+const UMASK = 0o027;
+const PRIVILEGED_PORTS = 1024;
+const HEARTBEAT = 10_000;
+
+/** What a supervisor is to do. */
+export interface SupervisorOrder {
+  readonly settings: Settings;
+  /** Reads the settings anew, for SIGHUP. @throws StartError */
+  reread(): Settings;
+  /** Told once mail is accepted. */
+  onAccepting(): void;
+}
+
+/** What has to be undone in the end, last first. */
+type Undo = (() => void)[];
 
 /**
- * Runs the program until it is told to stop: checks the scanners, opens the sockets, starts the children.
+ * Runs the program until it is told to stop: takes its user, opens pidfile and sockets, checks the scanners, starts
+ * the processes.
  * @throws StartError when it cannot start; nothing is left behind then
  */
-export async function supervise(settings: Settings): Promise<void> {
-  const { log, notices, close } = openLog(settings.log, systemLogEdge(settings.foreground));
+export async function supervise(order: SupervisorOrder): Promise<void> {
+  const undo: Undo = [];
   try {
-    for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
-    await run(settings, log);
+    await run(order, undo);
   } finally {
-    close();
+    for (const step of undo.reverse()) step();
   }
 }
 
-async function run(settings: Settings, log: Log): Promise<void> {
+async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
+  const { settings } = order;
   nameProcess("clamav-milter");
+  setUmask(UMASK);
+  const manager = serviceManager(process.env, process.pid);
+  const limit = raiseFileLimit();
+  const early = await openSockets(settings, settings.sockets.filter(isPrivileged), manager, undo);
+  const rights = becomeConfiguredUser(settings);
+  const { log, notices, reopen, close } = openLog(settings.log, systemLogEdge(settings.foreground));
+  undo.push(close);
+  for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
+  log("verbose", rights);
+  takePidFile(settings, undo);
   await requireScanners(settings.servers);
-  const sockets = await openListeningSockets(settings.sockets, settings.fixStaleSocket);
-  const children = makeChildren(settings, sockets, log);
-  const stopSignal = nextStopSignal();
-  let accepting = false;
-  try {
-    await Promise.race([
-      children.start().then(() => {
-        accepting = true;
-      }),
-      stopSignal,
-    ]);
-  } catch (error) {
-    children.kill();
-    release(sockets);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError("CHILD_FAILED", EXIT.SOFTWARE, reason);
-  }
-  const where = sockets.map((socket) => socket.text).join(", ");
-  if (accepting) log("info", `version ${VERSION} accepts mail on ${where}`);
-  const signal = await stopSignal;
-  log("info", `stopping on ${signal}`);
+  const late = settings.sockets.filter((socket) => !isPrivileged(socket));
+  const sockets = [...early, ...(await openSockets(settings, late, manager, undo))];
+  const crew = new Crew(crewPlan(settings, sockets, limit), settings, log);
+  const signals = watchSignals();
+  await startCrew(crew, signals.stop);
+  if (!signals.stopped) accepting(order, manager, sockets, log);
+  const heartbeat = startHeartbeat(manager, crew);
+  signals.onReload(() => reload(order, crew, manager, log, reopen));
+  signals.onReopen(() => {
+    reopen();
+    crew.reopenLogs();
+  });
+  log("info", `stopping on ${await signals.stop}`);
+  clearInterval(heartbeat);
+  manager.stopping();
   // First the sockets: what comes now is for the MTA to keep.
-  release(sockets);
-  await children.stop();
+  for (const socket of sockets) socket.release();
+  await crew.stop();
   log("info", "stopped");
 }
 
-function makeChildren(settings: Settings, sockets: readonly ListeningSocket[], log: Log): Children {
-  const count = Math.min(MOST_CHILDREN, Math.max(FEWEST_CHILDREN, availableParallelism()));
-  const places = Math.floor((raiseFileLimit() - RESERVED_DESCRIPTORS) / 2);
-  return new Children(
-    {
-      count,
-      settings,
-      options: {
-        // Together about as many scans as clamd has threads: more would only wait inside clamd.
-        sessionsPerServer: Math.max(1, Math.ceil(settings.maxThreads / count)),
-        // Half of the descriptors are for connexions: a long message has a file besides.
-        maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
-        hostName: hostname(),
-      },
-      listeners: sockets.map((socket) => socket.fd),
+function isPrivileged(socket: SocketAddress): boolean {
+  return socket.kind === "inet" && socket.port < PRIVILEGED_PORTS;
+}
+
+/** Sockets that the service manager has opened take the place of all that the command line names. */
+async function openSockets(
+  settings: Settings,
+  wanted: readonly SocketAddress[],
+  manager: ServiceManager,
+  undo: Undo,
+): Promise<ListeningSocket[]> {
+  if (manager.sockets.length > 0) {
+    if (wanted.length === 0) return [];
+    return manager.sockets.map((fd) => ({
+      fd,
+      text: `descriptor ${fd} of the service manager`,
+      release: () => {},
+    }));
+  }
+  const { fixStaleSocket: fixStale, socketMode: mode } = settings;
+  const gid = settings.socketGroup === null ? null : groupOf(settings.socketGroup);
+  const sockets = await openListeningSockets(wanted, { fixStale, mode, gid });
+  const open = sockets.map(releasedOnce);
+  for (const socket of open) undo.push(() => socket.release());
+  return open;
+}
+
+function releasedOnce(socket: ListeningSocket): ListeningSocket {
+  let released = false;
+  return {
+    ...socket,
+    release: () => {
+      if (!released) socket.release();
+      released = true;
     },
-    log,
+  };
+}
+
+function crewPlan(settings: Settings, sockets: readonly ListeningSocket[], fileLimit: number) {
+  const children = Math.min(MOST_CHILDREN, Math.max(FEWEST_CHILDREN, availableParallelism()));
+  const places = Math.floor((fileLimit - RESERVED_DESCRIPTORS) / 2);
+  const options = {
+    // Together about as many scans as clamd has threads: more would only wait inside clamd.
+    sessionsPerServer: Math.max(1, Math.ceil(settings.maxThreads / children)),
+    // Half of the descriptors are for connexions: a long message has a file besides.
+    maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
+    hostName: hostname(),
+    jail: settings.jail,
+  };
+  return { children, options, listeners: sockets.map((socket) => socket.fd) };
+}
+
+async function startCrew(crew: Crew, stop: Promise<string>): Promise<void> {
+  try {
+    await Promise.race([crew.start(), stop]);
+  } catch (error) {
+    await crew.kill();
+    throw new StartError(
+      "CHILD_FAILED",
+      EXIT.SOFTWARE,
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+}
+
+function accepting(
+  order: SupervisorOrder,
+  manager: ServiceManager,
+  sockets: readonly ListeningSocket[],
+  log: Log,
+): void {
+  log("info", `version ${VERSION} accepts mail on ${sockets.map((socket) => socket.text).join(", ")}`);
+  manager.ready();
+  order.onAccepting();
+}
+
+/** The service manager's watchdog is fed only while children answer. */
+function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof setInterval> {
+  return setInterval(
+    () => {
+      if (crew.readyChildren > 0) manager.alive();
+      // Threads that the runtime has started meanwhile have inherited the main one's right.
+      if (process.getuid?.() !== 0) confineChrootRight();
+    },
+    Math.min(HEARTBEAT, (manager.watchdog ?? HEARTBEAT) / 3),
   );
 }
 
-function release(sockets: readonly ListeningSocket[]): void {
-  for (const socket of sockets) socket.release();
+/** SIGHUP: logs are opened anew, and the settings read; wrong ones change nothing. */
+function reload(
+  order: SupervisorOrder,
+  crew: Crew,
+  manager: ServiceManager,
+  log: Log,
+  reopen: () => void,
+): void {
+  manager.reloading(hrtime.bigint() / 1000n);
+  reopen();
+  crew.reopenLogs();
+  try {
+    const settings = order.reread();
+    for (const name of fixedOnes(order.settings, settings)) {
+      log("warning", `${name} has changed: that needs a restart`);
+    }
+    crew.renew(settings);
+    log("info", "the settings were read again");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log("error", `the settings stay as they were: ${reason}`);
+  }
+  manager.ready();
 }
 
-/** Resolves with the name of the first signal that asks to stop. */
-function nextStopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
-  });
+/** What was changed of the settings that count at start only. */
+function fixedOnes(before: Settings, after: Settings): string[] {
+  const names = ["sockets", "user", "jail", "pidFile", "foreground", "socketMode", "socketGroup"] as const;
+  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

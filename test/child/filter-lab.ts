@@ -57,7 +57,13 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     },
     scanSizeLimit: changes.scanSizeLimit ?? 0,
     logClean: changes.logClean ?? false,
-    pool: { scan: (source, deadline) => ask(scans, source.pieces(), deadline), tick() {}, close() {} },
+    pool: {
+      scan: (source, deadline) => ask(scans, source.pieces(), deadline),
+      load: 0,
+      tick() {},
+      retire() {},
+      close() {},
+    },
     spool: spool.edge,
     log: (level, text) => void log.push(`${level}: ${text}`),
     openTrace: null,
@@ -69,7 +75,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const session = new MilterSession(
     wantedOf(world.responseRules),
     { send: (bytes) => void writes.push(bytes), close: (error) => void closed.push(error) },
-    (self) => new Filter(world, self),
+    (self) => new Filter(() => world, self),
   );
   const replies = (): FilterReply[] => {
     const list = decodeReplies(writes.slice(asked));

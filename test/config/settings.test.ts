@@ -134,13 +134,6 @@ describe("warnings", () => {
     ["notices", "-e --no-check-cf /s", LOCAL, 1000, "notices of infected mail"],
     ["tcpwrappers", `${QUIET} -l inet:8891`, LOCAL, 1000, "hosts.allow and hosts.deny"],
     ["root", `${QUIET} /s`, LOCAL, 0, "running as root: set User in /etc/clamd.conf"],
-    [
-      "root and User",
-      `${QUIET} /s`,
-      `${LOCAL}User clamav`,
-      0,
-      "changing to User clamav is not available yet",
-    ],
     ["inet without --local", `${QUIET} inet:8891`, LOCAL, 1000, "inet:8891 without --local"],
     ["AlertExceedsMax", `${QUIET} /s`, OPEN, 1000, "AlertExceedsMax yes in /etc/clamd.conf"],
     ["AlertExceedsMax, TCP", `${QUIET} /s`, TCP, 1000, "AlertExceedsMax yes"],

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ChannelError, MAX_MESSAGE, MessageDecoder } from "../../src/ipc/channel.ts";
-import { checkFromChild, checkToChild } from "../../src/ipc/messages.ts";
+import {
+  checkChildRequest,
+  checkFromRole,
+  checkKeeperAnswer,
+  checkToChild,
+  checkToKeeper,
+} from "../../src/ipc/messages.ts";
 
 function line(value: unknown): Buffer {
   return Buffer.from(`${JSON.stringify(value)}\n`);
@@ -77,15 +83,49 @@ describe("what a message may be", () => {
     { typ: "ready" },
   ];
 
-  test("from a child: ready, and nothing that comes with it", () => {
-    expect(checkFromChild({ type: "ready", settings: "mine" })).toEqual({ type: "ready" });
+  test("from a role: ready and pong, and nothing that comes with them", () => {
+    expect(checkFromRole({ type: "ready", settings: "mine" })).toEqual({ type: "ready" });
+    expect(checkFromRole({ type: "pong" })).toEqual({ type: "pong" });
     for (const message of [...NONE, { type: "start" }, { type: "drain" }])
-      expect(checkFromChild(message)).toBeNull();
+      expect(checkFromRole(message)).toBeNull();
   });
 
-  test("to a child: start and drain", () => {
+  test("to a role: what the supervisor says", () => {
     expect(checkToChild({ type: "drain" })).toEqual({ type: "drain" });
     expect(checkToChild({ type: "start" })?.type).toBe("start");
-    for (const message of [...NONE, { type: "ready" }]) expect(checkToChild(message)).toBeNull();
+    expect(checkToKeeper({ type: "end" })?.type).toBe("end");
+    for (const message of [...NONE, { type: "ready" }]) {
+      expect(checkToChild(message)).toBeNull();
+      expect(checkToKeeper(message)).toBeNull();
+    }
+  });
+
+  test("from a child to the keeper: every field is looked at", () => {
+    const connect = { type: "connect", id: 1, server: 0, deadline: 5000 } as const;
+    expect(checkChildRequest({ ...connect, path: "/etc/shadow" })).toEqual(connect);
+    expect(checkChildRequest({ type: "spool", id: 7, directory: "/" })).toEqual({ type: "spool", id: 7 });
+    const lines = [{ level: "info", text: "x" }] as const;
+    expect(checkChildRequest({ type: "log", lines })).toEqual({ type: "log", lines: [...lines] });
+    const wrong = [
+      { ...connect, server: -1 },
+      { ...connect, server: 1.5 },
+      { ...connect, server: "0" },
+      { ...connect, id: 2 ** 32 },
+      { ...connect, deadline: Number.NaN },
+      { type: "spool" },
+      { type: "log", lines: "x" },
+      { type: "log", lines: [{ level: "loud", text: "x" }] },
+      { type: "log", lines: [{ level: "info", text: "x".repeat(20_000) }] },
+    ];
+    for (const message of [...NONE, ...wrong]) expect(checkChildRequest(message)).toBeNull();
+  });
+
+  test("from the keeper to a child", () => {
+    expect(checkKeeperAnswer({ type: "done", id: 3 })).toEqual({ type: "done", id: 3 });
+    const failed = { type: "failed", id: 3, reason: "no" } as const;
+    expect(checkKeeperAnswer(failed)).toEqual(failed);
+    for (const message of [...NONE, { type: "done" }, { type: "failed", id: 1 }]) {
+      expect(checkKeeperAnswer(message)).toBeNull();
+    }
   });
 });

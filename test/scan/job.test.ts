@@ -34,7 +34,9 @@ function poolOf(...script: readonly Script[]): FakePool {
       };
       return { verdict: promise, cancel };
     },
+    load: 0,
     tick() {},
+    retire() {},
     close() {},
   };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openSpoolFile } from "../../src/scan/spool-file.ts";
+import type { SpoolFile } from "../../src/scan/spool.ts";
+import { openNameless, spoolFileOn } from "../../src/scan/spool-file.ts";
 import { noise } from "./spool-lab.ts";
 
 function withFolder(work: (folder: string) => void): void {
@@ -12,6 +13,12 @@ function withFolder(work: (folder: string) => void): void {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function openSpoolFile(folder: string): SpoolFile {
+  return spoolFileOn(openNameless(folder), (fd) => {
+    if (fd !== null) closeSync(fd);
+  });
 }
 
 /** Descriptors of this process that lead to a file below `folder`. */
@@ -64,6 +71,20 @@ describe("a spool file", () => {
       const into = Buffer.alloc(1);
       expect(files.map((file) => file.read(into, 0) + (into[0] ?? 0))).toEqual([2, 3]);
       for (const file of files) file.close();
+    });
+  });
+
+  test("is given back empty, for the next message", () => {
+    withFolder((folder) => {
+      const given: (number | null)[] = [];
+      const file = spoolFileOn(openNameless(folder), (fd) => given.push(fd));
+      file.append(noise(5000));
+      file.close();
+      const [fd] = given;
+      expect(fd).toBeNumber();
+      if (typeof fd !== "number") return;
+      expect(fstatSync(fd).size).toBe(0);
+      closeSync(fd);
     });
   });
 

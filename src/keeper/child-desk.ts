@@ -1,0 +1,102 @@
+import { connectReason } from "../clamd/connect.ts";
+import type { Settings } from "../config/settings.ts";
+import { type Channel, openChannel } from "../ipc/channel.ts";
+import { type ChildRequest, checkChildRequest, type KeeperAnswer } from "../ipc/messages.ts";
+import type { Log } from "../log/log.ts";
+import { sendDescriptors } from "../os/descriptor-passing.ts";
+import { closeDescriptor } from "../os/libc.ts";
+import { openNameless } from "../scan/spool-file.ts";
+import { connectDescriptor } from "./connector.ts";
+
+/** Connexions that one child may have in the making: more than it can have sessions. */
+const MOST_PENDING = 256;
+/** No child needs to wait longer for a connexion. Milliseconds. */
+const LONGEST_DEADLINE = 60_000;
+/** Log entries of one child in a second; more are counted. */
+const MOST_LINES = 2000;
+
+/** What the keeper's desks share. */
+export interface DeskWorld {
+  readonly settings: () => Settings;
+  readonly log: Log;
+}
+
+/**
+ * The keeper's end of a link to one child: does for it what cannot be done from inside a jail. What comes from a
+ * child may come from whoever has taken it over, so nothing is taken on trust: a server is named by its place in
+ * the settings, a file is always a new one.
+ */
+export async function openDesk(
+  channelFd: number,
+  passingFd: number,
+  world: DeskWorld,
+  onEnd: () => void,
+): Promise<Channel> {
+  let pending = 0;
+  const answer = (message: KeeperAnswer): void => channel.send(message);
+  const give = (id: number, descriptor: number): void => {
+    try {
+      sendDescriptors(passingFd, id, [descriptor]);
+      answer({ type: "done", id });
+    } catch (error) {
+      answer({ type: "failed", id, reason: connectReason(error) });
+    } finally {
+      closeDescriptor(descriptor);
+    }
+  };
+  const work = async (request: Exclude<ChildRequest, { type: "log" }>): Promise<void> => {
+    if (pending >= MOST_PENDING)
+      return answer({ type: "failed", id: request.id, reason: "too many requests" });
+    pending++;
+    try {
+      give(request.id, await descriptorFor(request, world.settings()));
+    } catch (error) {
+      answer({ type: "failed", id: request.id, reason: connectReason(error) });
+    } finally {
+      pending--;
+    }
+  };
+  const scribe = makeScribe(world.log);
+  const channel: Channel = await openChannel(channelFd, {
+    onMessage(message) {
+      const request = checkChildRequest(message);
+      if (request === null) {
+        world.log("error", "a child sent a request of no known kind: its link is closed");
+        channel.close();
+      } else if (request.type === "log") scribe(request.lines);
+      else void work(request);
+    },
+    onEnd: () => {
+      closeDescriptor(passingFd);
+      onEnd();
+    },
+  });
+  return channel;
+}
+
+async function descriptorFor(
+  request: Exclude<ChildRequest, { type: "log" }>,
+  settings: Settings,
+): Promise<number> {
+  if (request.type === "spool") return openNameless(settings.temporaryDirectory);
+  const server = settings.servers[request.server];
+  if (server === undefined) throw new Error("there is no such server");
+  return connectDescriptor(server, Math.min(request.deadline, LONGEST_DEADLINE));
+}
+
+/** Writes a child's lines, within bounds. */
+function makeScribe(log: Log): (lines: Extract<ChildRequest, { type: "log" }>["lines"]) => void {
+  let since = 0;
+  let written = 0;
+  return (lines) => {
+    const now = performance.now();
+    if (now - since > 1000) {
+      if (written > MOST_LINES) log("warning", `${written - MOST_LINES} log lines of a child were left out`);
+      since = now;
+      written = 0;
+    }
+    for (const { level, text, fields } of lines) {
+      if (++written <= MOST_LINES) log(level, text, fields);
+    }
+  };
+}

@@ -1,0 +1,133 @@
+import type { Settings } from "../config/settings.ts";
+import type { ChildOptions } from "../ipc/messages.ts";
+import { FIRST_LISTENER_FD } from "../ipc/role.ts";
+import type { Log } from "../log/log.ts";
+import { descriptorSocketPair } from "../os/descriptor-passing.ts";
+import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { Place, type PlaceEvents } from "./place.ts";
+import { type RoleProcess, startRole } from "./role-process.ts";
+
+/** Messages in scanning get so long to be answered when the program stops. Milliseconds. */
+const DRAIN_PATIENCE = 30_000;
+/** The keeper has what is left to write in this time. */
+const KEEPER_PATIENCE = 5_000;
+
+/** What the processes need to be started with. */
+export interface CrewPlan {
+  readonly children: number;
+  readonly options: Omit<ChildOptions, "listeners">;
+  readonly listeners: readonly number[];
+}
+
+/** All processes below the supervisor: the keeper and the milter children, and the links between them. */
+export class Crew {
+  readonly #plan: CrewPlan;
+  readonly #keeper: Place;
+  readonly #children: readonly Place[];
+  readonly #started = Promise.withResolvers<void>();
+  #settings: Settings;
+
+  constructor(plan: CrewPlan, settings: Settings, log: Log) {
+    this.#plan = plan;
+    this.#settings = settings;
+    this.#keeper = new Place("keeper", this.#keeperEvents(), log);
+    this.#children = Array.from(
+      { length: plan.children },
+      () => new Place("child", this.#childEvents(), log),
+    );
+  }
+
+  /**
+   * Starts all, the keeper first; resolves when mail is accepted.
+   * @throws Error when one ends before that
+   */
+  start(): Promise<void> {
+    this.#keeper.fill();
+    return this.#started.promise;
+  }
+
+  /** Gives everybody new settings. */
+  renew(settings: Settings): void {
+    this.#settings = settings;
+    for (const place of [this.#keeper, ...this.#children]) place.role?.send({ type: "settings", settings });
+  }
+
+  reopenLogs(): void {
+    this.#keeper.role?.send({ type: "reopenLogs" });
+  }
+
+  /** How many children accept mail. */
+  get readyChildren(): number {
+    return this.#children.filter((place) => place.role !== null).length;
+  }
+
+  /** Lets the children finish what is in scanning, then ends the keeper. */
+  async stop(): Promise<void> {
+    const gone = this.#children.map((place) => place.close());
+    for (const place of this.#children) place.anyRole?.send({ type: "drain" });
+    await this.#within(DRAIN_PATIENCE, this.#children, Promise.all(gone));
+    const ended = this.#keeper.close();
+    this.#keeper.anyRole?.send({ type: "end" });
+    await this.#within(KEEPER_PATIENCE, [this.#keeper], ended);
+  }
+
+  /** Ends all at once. */
+  async kill(): Promise<void> {
+    const places = [...this.#children, this.#keeper];
+    const gone = places.map((place) => place.close());
+    for (const place of places) place.kill();
+    await Promise.all(gone);
+  }
+
+  async #within(patience: number, places: readonly Place[], gone: Promise<unknown>): Promise<void> {
+    const timer = setTimeout(() => {
+      for (const place of places) place.kill();
+    }, patience);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  #keeperEvents(): PlaceEvents {
+    return {
+      start: (events) => startRole("keeper", [], events),
+      onStarted: (role) => role.send({ type: "start", settings: this.#settings }),
+      onReady: (role) => {
+        for (const place of this.#children) {
+          if (place.anyRole !== null) this.#link(place.anyRole, role);
+          else if (!place.begun) place.fill();
+        }
+      },
+      onGone: () => {},
+      onFirstFailed: (why) => this.#started.reject(new Error(why)),
+    };
+  }
+
+  #childEvents(): PlaceEvents {
+    const { options, listeners } = this.#plan;
+    const inherited = listeners.map((_, at) => FIRST_LISTENER_FD + at);
+    return {
+      start: (events) => startRole("child", listeners, events),
+      onStarted: (role) => {
+        role.send({ type: "start", settings: this.#settings, options: { ...options, listeners: inherited } });
+        if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
+      },
+      onReady: () => {
+        if (this.#children.every((place) => place.role !== null)) this.#started.resolve();
+      },
+      onGone: () => {},
+      onFirstFailed: (why) => this.#started.reject(new Error(why)),
+    };
+  }
+
+  /** Puts a child and the keeper in touch: each gets its ends of two socket pairs. */
+  #link(child: RoleProcess, keeper: RoleProcess): void {
+    const [ours, theirs] = socketPair();
+    const [ourPassing, theirPassing] = descriptorSocketPair();
+    try {
+      keeper.send({ type: "child", number: keeper.pass([ours, ourPassing]) });
+      child.send({ type: "keeper", number: child.pass([theirs, theirPassing]) });
+    } finally {
+      for (const descriptor of [ours, theirs, ourPassing, theirPassing]) closeDescriptor(descriptor);
+    }
+  }
+}

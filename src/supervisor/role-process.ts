@@ -1,0 +1,151 @@
+import { type Channel, openChannel } from "../ipc/channel.ts";
+import { checkFromRole } from "../ipc/messages.ts";
+import { ROLES, type RoleName } from "../ipc/role.ts";
+import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
+import { closeDescriptor, socketPair } from "../os/libc.ts";
+
+/** A process in a role, as the supervisor sees it. */
+export interface RoleProcess {
+  readonly pid: number;
+  send(message: object): void;
+  /**
+   * Passes descriptors, which stay open here, and answers the number that they come under.
+   * @throws OsError when the role does not take them
+   */
+  pass(descriptors: readonly number[]): number;
+  kill(): void;
+}
+
+/** What becomes of it. */
+export interface RoleEvents {
+  /** It does what it is for. */
+  onReady(role: RoleProcess): void;
+  /** It is gone; told once, `how` in words. */
+  onExit(role: RoleProcess, how: string): void;
+  /** It broke the rules of the channel or hangs, and was killed for it. */
+  onOffence(role: RoleProcess, what: string): void;
+}
+
+const SIGKILL = 9;
+/** A heartbeat every so often; a role that leaves them unanswered for longer than the patience hangs. */
+const HEARTBEAT = 1000;
+const HEARTBEAT_PATIENCE = 5000;
+
+/**
+ * Starts a process: the same executable in another role, with a clean environment, and with nothing open but its
+ * channel, the way for descriptors, `inherited` and standard error.
+ */
+export async function startRole(
+  name: RoleName,
+  inherited: readonly number[],
+  events: RoleEvents,
+): Promise<RoleProcess> {
+  const [ours, theirs] = socketPair();
+  const [passing, theirPassing] = descriptorSocketPair();
+  const started = spawn(name, [theirs, theirPassing, ...inherited], [ours, theirs, passing, theirPassing]);
+  closeDescriptor(theirs);
+  closeDescriptor(theirPassing);
+  let channel: Channel | null = null;
+  let lastNumber = 0;
+  let lastWords = "";
+  const role: RoleProcess = {
+    pid: started.pid,
+    send: (message) => channel?.send(message),
+    pass: (descriptors) => {
+      sendDescriptors(passing, ++lastNumber, descriptors);
+      return lastNumber;
+    },
+    kill: () => started.kill(SIGKILL),
+  };
+  const offend = (what: string): void => {
+    events.onOffence(role, what);
+    role.kill();
+  };
+  const heart = startHeart(() => role.send({ type: "ping" }), offend);
+  try {
+    channel = await openChannel(ours, {
+      onMessage: (message) => {
+        const known = checkFromRole(message);
+        if (known === null) offend("sent a message of no known kind");
+        else if (known.type === "pong") heart.beat();
+        else if (known.type === "failed") lastWords = `: ${known.reason}`;
+        else events.onReady(role);
+      },
+      onEnd: (error) => {
+        if (error !== null) offend(error.message);
+      },
+    });
+  } catch (error) {
+    heart.stop();
+    role.kill();
+    closeDescriptor(passing);
+    throw error;
+  }
+  // Told a turn later at the earliest: whoever started it knows it by then.
+  started.exited.then(() =>
+    setImmediate(() => {
+      heart.stop();
+      channel?.close();
+      closeDescriptor(passing);
+      events.onExit(role, howItEnded(started.exitCode, started.signalCode) + lastWords);
+    }),
+  );
+  return role;
+}
+
+function spawn(name: RoleName, given: readonly number[], mine: readonly number[]) {
+  try {
+    return Bun.spawn({
+      // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
+      cmd: ["/proc/self/exe", ROLES[name]],
+      argv0: `clamav-milter: ${name}`,
+      env: roleEnvironment(),
+      // The first given descriptor becomes CHANNEL_FD, which follows standard error.
+      stdio: ["ignore", "ignore", "inherit", ...given],
+    });
+  } catch (error) {
+    for (const descriptor of mine) closeDescriptor(descriptor);
+    throw error;
+  }
+}
+
+/** Nothing of the caller's environment but its time zone: a variable must not change what a role does. */
+function roleEnvironment(): Record<string, string> {
+  const zone = process.env.TZ;
+  return {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: "C.UTF-8",
+    ...(zone === undefined ? {} : { TZ: zone }),
+  };
+}
+
+interface Heart {
+  beat(): void;
+  stop(): void;
+}
+
+/** Sends heartbeats and complains when they are not answered. */
+function startHeart(ping: () => void, onSilence: (what: string) => void): Heart {
+  let answeredAt = performance.now();
+  let lookedAt = answeredAt;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    // When this process was stopped itself, nobody had a chance to answer.
+    if (now - lookedAt > 2 * HEARTBEAT) answeredAt = now;
+    lookedAt = now;
+    if (now - answeredAt > HEARTBEAT_PATIENCE) {
+      clearInterval(timer);
+      onSilence(`does not answer for ${HEARTBEAT_PATIENCE / 1000} s`);
+    } else ping();
+  }, HEARTBEAT);
+  return {
+    beat: () => {
+      answeredAt = performance.now();
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+function howItEnded(code: number | null, signal: unknown): string {
+  return signal === null ? `ended with status ${code ?? "unknown"}` : `was killed by ${String(signal)}`;
+}

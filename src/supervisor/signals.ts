@@ -1,0 +1,51 @@
+/** What the administrator asks for by signals (decisions 7). */
+export interface Signals {
+  /** Resolves with the name of the first TERM or INT. */
+  readonly stop: Promise<string>;
+  /** Whether it has come. */
+  readonly stopped: boolean;
+  /** HUP. */
+  onReload(work: () => void): void;
+  /** USR1. */
+  onReopen(work: () => void): void;
+}
+
+/** Takes all signals from now on; HUP and USR1 that come before somebody cares are kept. */
+export function watchSignals(): Signals {
+  const stop = Promise.withResolvers<string>();
+  const state = { stopped: false, reload: makeBell(), reopen: makeBell() };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      state.stopped = true;
+      stop.resolve(signal);
+    });
+  }
+  process.on("SIGHUP", state.reload.ring);
+  process.on("SIGUSR1", state.reopen.ring);
+  // The virus database is clamd's here; the signal must not end the program all the same.
+  process.on("SIGUSR2", () => {});
+  return {
+    stop: stop.promise,
+    get stopped() {
+      return state.stopped;
+    },
+    onReload: state.reload.answer,
+    onReopen: state.reopen.answer,
+  };
+}
+
+function makeBell(): { ring: () => void; answer: (work: () => void) => void } {
+  let work: (() => void) | null = null;
+  let rung = false;
+  return {
+    ring: () => {
+      if (work === null) rung = true;
+      else work();
+    },
+    answer: (given) => {
+      work = given;
+      if (rung) given();
+      rung = false;
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { EXIT, type ExitCode, StartError } from "../cli/start-error.ts";
+import { type Channel, openChannel } from "../ipc/channel.ts";
+import { CHANNEL_FD, ROLES } from "../ipc/role.ts";
+import { closeDescriptor, socketPair } from "../os/libc.ts";
+
+/** What a supervisor in the background needs of the process that started it. */
+export interface StartOrder {
+  /** The command line, without the program's name. */
+  readonly argv: readonly string[];
+  /** The directory that relative paths in it are meant in. */
+  readonly cwd: string;
+  /** TMPDIR of the caller, if set. */
+  readonly tmpdir?: string;
+}
+
+/** Milliseconds until the background process must accept mail or tell why not. */
+const START_PATIENCE = 120_000;
+
+/**
+ * Starts the supervisor in the background: a session of its own, no terminal, nothing open, `/` as its directory.
+ * Returns when it accepts mail.
+ * @throws StartError what the supervisor failed with
+ */
+export async function startInBackground(order: StartOrder): Promise<void> {
+  const [ours, theirs] = socketPair();
+  const supervisor = Bun.spawn({
+    cmd: ["/proc/self/exe", ROLES.supervisor],
+    argv0: "clamav-milter",
+    env: environment(),
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", theirs],
+  });
+  closeDescriptor(theirs);
+  const outcome = Promise.withResolvers<void>();
+  const channel = await openChannel(ours, {
+    onMessage: (message) => settle(message, outcome),
+    onEnd: () => {},
+  });
+  channel.send({ type: "order", ...order });
+  const timer = setTimeout(() => {
+    supervisor.kill("SIGKILL");
+    outcome.reject(failure(`does not accept mail after ${START_PATIENCE / 1000} s`));
+  }, START_PATIENCE);
+  supervisor.exited.then((code) =>
+    // What it said before it ended comes first.
+    setTimeout(() => outcome.reject(failure(`ended with status ${code} before it accepted mail`)), 200),
+  );
+  try {
+    await outcome.promise;
+    supervisor.unref();
+  } finally {
+    clearTimeout(timer);
+    channel.close();
+  }
+}
+
+function environment(): Record<string, string> {
+  const { TZ } = process.env;
+  return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8", ...(TZ === undefined ? {} : { TZ }) };
+}
+
+function settle(message: unknown, outcome: { resolve(): void; reject(error: Error): void }): void {
+  if (typeof message !== "object" || message === null) return;
+  const { type, code, exitCode, text } = message as Record<string, unknown>;
+  if (type === "accepting") outcome.resolve();
+  else if (type === "failed")
+    outcome.reject(new StartError(String(code), exitCode as ExitCode, String(text)));
+}
+
+function failure(what: string): StartError {
+  return new StartError("SUPERVISOR_FAILED", EXIT.SOFTWARE, `the supervisor ${what}`);
+}
+
+/** The background supervisor's end: what it was ordered, and how it answers. */
+export interface StartAnswer {
+  readonly order: StartOrder;
+  accepting(): void;
+  failed(error: StartError): Promise<void>;
+}
+
+/** Waits for the order; the process that gives it is alive until it is answered. */
+export async function receiveOrder(): Promise<StartAnswer> {
+  const order = Promise.withResolvers<StartOrder>();
+  const channel: Channel = await openChannel(CHANNEL_FD, {
+    onMessage: (message) => order.resolve(message as StartOrder),
+    onEnd: () => order.reject(new Error("the starter is gone")),
+  });
+  return {
+    order: await order.promise,
+    accepting: () => {
+      channel.send({ type: "accepting" });
+      channel.close();
+    },
+    failed: async ({ code, exitCode, message }) => {
+      channel.send({ type: "failed", code, exitCode, text: message });
+      // The starter closes when it has read it.
+      await Bun.sleep(100);
+    },
+  };
+}
