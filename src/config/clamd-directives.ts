@@ -22,6 +22,8 @@ export const BOOLEANS = {
   AlertPhishingSSLMismatch: false,
   AlgorithmicDetection: true,
   AllowAllMatchScan: true,
+  /** Gone from clamd, which always does it now; a file that still has it means it (decisions 2). */
+  AllowSupplementaryGroups: true,
   ArchiveBlockEncrypted: false,
   BlockMax: false,
   Bytecode: true,
@@ -178,7 +180,6 @@ export const TEXTS = {
  * versions knew. Whatever their value is, they are skipped with a warning.
  */
 export const RETIRED: ReadonlySet<string> = new Set([
-  "AllowSupplementaryGroups",
   "ArchiveBlockMax",
   "ArchiveLimitMemoryUsage",
   "ArchiveMaxCompressionRatio",

@@ -47,6 +47,8 @@ export interface Settings {
   readonly socketGroup: string | null;
   /** The user to become when started as root, or null. */
   readonly user: string | null;
+  /** Whether that user's further groups are taken, too. */
+  readonly supplementaryGroups: boolean;
   /** Directory that becomes the root of the processes that read mail, or null. */
   readonly jail: string | null;
   readonly pidFile: string | null;
@@ -98,6 +100,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),
     socketGroup: textValue(values["socket-group"]),
     user: around.uid === 0 ? textOf(conf, "User") : null,
+    supplementaryGroups: booleanOf(conf, "AllowSupplementaryGroups"),
     jail: textValue(values.chroot),
     pidFile: textValue(values.pidfile),
     log: resolveLogSettings(line.options, conf),

@@ -28,8 +28,8 @@ export function becomeConfiguredUser(settings: Settings): string {
     }
     try {
       // The right is kept without a jail, too: until a new process has dropped it no other of the same user may
-      // trace it. What AllowSupplementaryGroups meant is what every clamd does since it is gone (decisions 2).
-      becomeUser(account, { supplementaryGroups: true, keepChroot: true });
+      // trace it.
+      becomeUser(account, { supplementaryGroups: settings.supplementaryGroups, keepChroot: true });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw config(

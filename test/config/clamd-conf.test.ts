@@ -148,9 +148,9 @@ describe("lines", () => {
   });
 
   test("retired directives are skipped with a warning, whatever their value", () => {
-    const conf = read("AllowSupplementaryGroups yes\nDetectBrokenExecutables maybe\nArchiveMaxFiles x\n");
+    const conf = read("ArchiveBlockMax yes\nDetectBrokenExecutables maybe\nArchiveMaxFiles x\n");
     expect(conf.warnings).toEqual([
-      `${FILE}:1: AllowSupplementaryGroups: no longer used, ignored`,
+      `${FILE}:1: ArchiveBlockMax: no longer used, ignored`,
       `${FILE}:2: DetectBrokenExecutables: no longer used, ignored`,
       `${FILE}:3: ArchiveMaxFiles: no longer used, ignored`,
     ]);

@@ -137,13 +137,7 @@ describe("warnings", () => {
     ["inet without --local", `${QUIET} inet:8891`, LOCAL, 1000, "inet:8891 without --local"],
     ["AlertExceedsMax", `${QUIET} /s`, OPEN, 1000, "AlertExceedsMax yes in /etc/clamd.conf"],
     ["AlertExceedsMax, TCP", `${QUIET} /s`, TCP, 1000, "AlertExceedsMax yes"],
-    [
-      "the file's own",
-      `${QUIET} /s`,
-      `${LOCAL}AllowSupplementaryGroups yes`,
-      1000,
-      "AllowSupplementaryGroups",
-    ],
+    ["the file's own", `${QUIET} /s`, `${LOCAL}ArchiveMaxFiles 5`, 1000, "ArchiveMaxFiles"],
   ];
   test.each(cases)("%s: %s", (_, text, conf, uid, expected) => {
     expect(settings(text, conf, uid).warnings.join("\n")).toContain(expected);
