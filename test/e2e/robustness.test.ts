@@ -161,13 +161,20 @@ describe("several sockets at once", () => {
 });
 
 describe("the end", () => {
-  async function slowFilter(name: string): Promise<{ filter: Filter; path: string; stop(): void }> {
+  async function slowFilter(
+    name: string,
+  ): Promise<{ filter: Filter; path: string; streams(): number; stop(): void }> {
     const scanner = join(folder.path, `${name}-clamd.sock`);
     const conf = join(folder.path, `${name}.conf`);
     writeFileSync(conf, `Foreground yes\nLocalSocket ${scanner}\n`);
     const fake = startFakeClamd(scanner, () => ({ say: "stream: OK", after: 1500 }));
     const path = join(folder.path, `${name}.sock`);
-    return { filter: await startFilter({ conf, sockets: [path], options: ["-q"] }), path, stop: fake.stop };
+    return {
+      filter: await startFilter({ conf, sockets: [path], options: ["-q"] }),
+      path,
+      streams: () => fake.streams,
+      stop: fake.stop,
+    };
   }
 
   test("on SIGTERM what is in scanning gets its verdict, idle connexions are closed, nothing is left", async () => {
@@ -181,7 +188,7 @@ describe("the end", () => {
       await mta.greet();
     }
     const outcome = busy.mail({ headers, body: Buffer.from("in scanning\r\n") });
-    await Promise.race([outcome, new Promise((done) => setTimeout(done, 300))]);
+    await until(() => slow.streams() === 1, { what: "the message to be in scanning" });
     const children = slow.filter.children();
     const stopped = slow.filter.stop();
     expect((await outcome).verdict.kind).toBe("accept");
