@@ -16,9 +16,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scan: ["clamd"],
   response: ["log", "milter", "scan"],
   config: ["clamd", "cli", "scan", "log"],
-  ipc: ["config", "log"],
-  child: ["clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
-  keeper: ["clamd", "config", "ipc", "log", "os", "scan"],
+  ipc: ["access", "config", "log"],
+  child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
+  keeper: ["access", "clamd", "config", "ipc", "log", "os", "scan"],
   supervisor: ["clamd", "cli", "config", "ipc", "log", "os"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "ipc", "keeper", "supervisor"],

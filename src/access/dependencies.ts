@@ -44,7 +44,7 @@ export function accessDependencies(
 }
 
 /** Whether the rule is for us, at whatever address and port of ours. */
-function mayConcernUs({ daemons }: AccessRule): boolean {
+export function mayConcernUs({ daemons }: AccessRule): boolean {
   const dependsOnServer = daemons.some((token) => {
     const [daemon, host] = splitEndpoint(token);
     return daemonPort(daemon) !== null || (host !== null && isForUs(daemon, undefined));

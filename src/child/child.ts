@@ -16,6 +16,7 @@ import { parseNetworks } from "../policy/networks.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
+import { Gate } from "./gate.ts";
 import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
@@ -26,6 +27,8 @@ const TICK = 1000;
 const MEMORY = 32 * 1024 * 1024;
 /** Milliseconds that a connexion to clamd may take. */
 const CONNECT_PATIENCE = 5000;
+/** A message that began before its pool was retired is scanned there: it may come in for so long. Milliseconds. */
+const RETIRED_KEPT = 3_600_000;
 /** clamd.conf's `ReadTimeout 0` means no limit; the message's budget ends the wait all the same. */
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
@@ -38,13 +41,19 @@ export async function runChild(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
     process.on(signal, () => {});
   const keeper = new KeeperLink();
+  const gate = new Gate({
+    wantTables: () => keeper.wantAccess(),
+    nameOf: (address) => keeper.nameOf(address),
+    log: (level, text) => keeper.log(level, text),
+  });
+  keeper.onAccess = (access) => gate.take(access);
   let service: Service | null = null;
   const end: RoleEnd = await joinSupervisor((message) => {
     const known = checkToChild(message);
     if (known === null) return;
     if (known.type === "start") {
       takePlace(known.options.jail);
-      service = serve(known.settings, known.options, keeper, end);
+      service = serve(known.settings, known.options, keeper, gate, end);
     } else if (known.type === "keeper") attach(keeper, known.number);
     else if (known.type === "settings") service?.renew(known.settings);
     else if (known.type === "drain") service?.stop();
@@ -65,18 +74,24 @@ interface Service {
 }
 
 /** Accepts mail. */
-function serve(settings: Settings, options: ChildOptions, keeper: KeeperLink, end: RoleEnd): Service {
+function serve(
+  settings: Settings,
+  options: ChildOptions,
+  keeper: KeeperLink,
+  gate: Gate,
+  end: RoleEnd,
+): Service {
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
   let world = makeWorld(settings, options, makePool(settings, options, keeper, log), keeper, log);
-  const retired = new Set<ScannerPool>();
-  const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log);
+  const retired = new Map<ScannerPool, number>();
+  const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
     listeners.tick();
     world.pool.tick();
-    for (const pool of retired) {
+    for (const [pool, since] of retired) {
       pool.tick();
-      if (pool.load === 0) retired.delete(pool);
+      if (pool.load === 0 && monotonic() - since > RETIRED_KEPT) retired.delete(pool);
     }
     if (keeper.orphaned) process.exit(1);
   }, TICK);
@@ -87,7 +102,7 @@ function serve(settings: Settings, options: ChildOptions, keeper: KeeperLink, en
       if (scannersOf(next) !== scannersOf(current)) {
         // What is in scanning goes on where it is.
         pool.retire();
-        retired.add(pool);
+        retired.set(pool, monotonic());
         pool = makePool(next, options, keeper, log);
       }
       current = next;
@@ -96,8 +111,12 @@ function serve(settings: Settings, options: ChildOptions, keeper: KeeperLink, en
     stop: () =>
       listeners.drain(() => {
         clearInterval(timer);
-        for (const pool of [world.pool, ...retired]) pool.close();
-        process.exit(0);
+        for (const pool of [world.pool, ...retired.keys()]) pool.close();
+        // The line about the last message is said after its answer.
+        setImmediate(() => {
+          keeper.flush();
+          process.exit(0);
+        });
       }),
   };
 }

@@ -2,6 +2,7 @@ import type { MilterError } from "../milter/milter-error.ts";
 import { MilterSession } from "../milter/session.ts";
 import { PROGRESS_INTERVAL } from "../scan/budget.ts";
 import { Filter, type FilterWorld } from "./filter.ts";
+import type { Gate } from "./gate.ts";
 import { wantedOf } from "./wanted.ts";
 
 type Socket = Bun.Socket<Connexion>;
@@ -15,6 +16,8 @@ const UNREAD_PATIENCE = 60_000;
 const MAX_UNREAD = 1024 * 1024;
 /** An MTA that keeps its end open after ours is closed gets no longer than this. */
 const FAREWELL_PATIENCE = 5_000;
+/** Bytes that a peer may send before it is known whether it may. */
+const MAX_EARLY = 128 * 1024;
 
 /** What a connexion tells its child. */
 export interface ConnexionEvents {
@@ -38,8 +41,12 @@ export class Connexion {
   #draining = false;
   #endedAt: number | null = null;
   #over = false;
+  /** Null while it is not known. */
+  #admitted: boolean | null = null;
+  #early: Uint8Array[] = [];
+  #earlyLength = 0;
 
-  constructor(socket: Socket, worldNow: () => FilterWorld, events: ConnexionEvents) {
+  constructor(socket: Socket, worldNow: () => FilterWorld, events: ConnexionEvents, gate: Gate) {
     const world = worldNow();
     this.#socket = socket;
     this.#events = events;
@@ -48,9 +55,10 @@ export class Connexion {
     this.#session = new MilterSession(
       wantedOf(world.responseRules),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
-      (session) => new Filter(worldNow, session),
+      (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,
     );
+    this.#pass(gate);
   }
 
   /** Whether the MTA waits for our verdict. */
@@ -61,7 +69,8 @@ export class Connexion {
   receive(bytes: Uint8Array): void {
     this.#heardAt = this.#now();
     this.#progressAt = this.#heardAt;
-    this.#guarded(() => this.#session.receive(bytes));
+    if (this.#admitted === null) this.#keepEarly(bytes);
+    else this.#guarded(() => this.#session.receive(bytes));
   }
 
   /** The socket takes bytes again. */
@@ -105,6 +114,30 @@ export class Connexion {
   drain(): void {
     this.#draining = true;
     this.#endIfDrained();
+  }
+
+  /** Whoever comes by a Unix socket is not asked: its mode says who may. */
+  #pass(gate: Gate): void {
+    const { remoteAddress, localAddress, localPort } = this.#socket;
+    const admits = !remoteAddress || gate.admits({ remoteAddress, localAddress, localPort });
+    if (typeof admits === "boolean") {
+      this.#admitted = admits;
+      return;
+    }
+    void admits.then((admitted) => {
+      this.#admitted = admitted;
+      const early = this.#early;
+      this.#early = [];
+      if (this.#over || this.#endedAt !== null || early.length === 0) return;
+      this.#guarded(() => this.#session.receive(Buffer.concat(early)));
+    });
+  }
+
+  #keepEarly(bytes: Uint8Array): void {
+    this.#earlyLength += bytes.length;
+    // The runtime may use its buffer again.
+    if (this.#earlyLength <= MAX_EARLY) this.#early.push(bytes.slice());
+    else this.#terminate();
   }
 
   #send(bytes: Uint8Array): void {

@@ -43,12 +43,15 @@ export class Filter implements SessionHandler {
   /** The settings of the message in hand: new ones count from the next message on. */
   #world: FilterWorld;
   readonly #session: MilterSession;
+  readonly #admitted: () => boolean;
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
   #job: ScanJob | null = null;
 
-  constructor(worldNow: () => FilterWorld, session: MilterSession) {
+  /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
+  constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
+    this.#admitted = admitted;
     this.#worldNow = worldNow;
     this.#world = worldNow();
     this.#session = session;
@@ -67,6 +70,7 @@ export class Filter implements SessionHandler {
   connect(client: ClientFacts): Verdict {
     this.#client = client;
     this.#world = this.#worldNow();
+    if (!this.#admitted()) return { kind: "tempfail" };
     const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
     if (decision.kind === "scan") return CONTINUE;
     this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
@@ -123,6 +127,8 @@ export class Filter implements SessionHandler {
       .catch((error: unknown) => {
         // A fault of ours: the message must be answered all the same, and not as clean.
         this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
+        // The fault of an aborted message is not that of the one after it.
+        if (this.#job !== null && this.#job !== job) return;
         this.#forget();
         this.#session.finish([], { kind: "tempfail" });
       });

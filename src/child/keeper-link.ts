@@ -1,6 +1,6 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
-import { checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
+import { type AccessState, checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor } from "../os/libc.ts";
@@ -19,14 +19,21 @@ const ORPHAN_PATIENCE = 60_000;
 /** A request without an answer: the keeper has been killed, or hangs and will be. */
 const ANSWER_PATIENCE = 10_000;
 
-interface Waiting {
-  readonly resolve: (descriptor: number) => void;
+/** Milliseconds that the keeper may take for a name: its own bound, and some. */
+const NAME_PATIENCE = 7_000;
+
+/** Somebody who waits for a descriptor or a name. */
+interface Waiting<T> {
+  /** What is asked for: a new keeper is asked again. */
+  readonly request: object;
+  readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A child's end of the link to the keeper: what the jail keeps it from doing, the keeper does for it. */
 export class KeeperLink {
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Waiting<number>>();
+  readonly #unnamed = new Map<number, Waiting<string>>();
   readonly #spare: number[] = [];
   #channel: Channel | null = null;
   #passingFd = -1;
@@ -36,6 +43,9 @@ export class KeeperLink {
   #unsaid = 0;
   #flushing = false;
   #servedAt = performance.now();
+  #accessWanted = false;
+  /** Takes the access tables whenever they come. */
+  onAccess: (access: AccessState) => void = () => {};
 
   /** Takes a new link; the old one's keeper is gone. */
   async attach(channelFd: number, passingFd: number): Promise<void> {
@@ -46,10 +56,14 @@ export class KeeperLink {
         if (this.#channel === channel) this.#detach();
       },
     });
+    // Another may have come while this one was opened.
+    this.#detach();
     this.#channel = channel;
     this.#passingFd = passingFd;
+    for (const { request } of [...this.#waiting.values(), ...this.#unnamed.values()]) channel.send(request);
+    if (this.#accessWanted) channel.send({ type: "access" });
     this.#orderFiles();
-    this.#flush();
+    this.flush();
   }
 
   /** Whether there is no hope of work: nobody is at the other end for too long. */
@@ -69,6 +83,21 @@ export class KeeperLink {
     } catch (error) {
       throw new ClamdError("CLAMD_CONNECT", `${name}: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /** Asks this keeper, and those that follow it, for the access tables: they come by `onAccess`. */
+  wantAccess(): void {
+    if (this.#accessWanted) return;
+    this.#accessWanted = true;
+    this.#channel?.send({ type: "access" });
+  }
+
+  /**
+   * The verified name of an address.
+   * @throws Error when the keeper cannot tell
+   */
+  nameOf(address: string): Promise<string> {
+    return this.#ask(this.#unnamed, { type: "name", address }, NAME_PATIENCE);
   }
 
   /** A spool file, at once; null when none is at hand. */
@@ -95,11 +124,12 @@ export class KeeperLink {
     this.#flushing = true;
     setImmediate(() => {
       this.#flushing = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Sends the lines that wait, if there is a keeper. */
+  flush(): void {
     if (this.#channel === null || this.#lines.length === 0) return;
     if (this.#unsaid > 0) {
       this.#lines.push({ level: "warning", text: `${this.#unsaid} log lines were lost` });
@@ -129,22 +159,38 @@ export class KeeperLink {
     }
   }
 
-  #request(request: object, patience: number): Promise<number> {
-    if (this.#channel === null) return Promise.reject(new Error("the keeper is being replaced"));
+  #request(order: object, patience: number): Promise<number> {
+    return this.#ask(this.#waiting, order, patience);
+  }
+
+  /** Asks the keeper; while there is none, and when it goes, whoever asked waits for the next. */
+  #ask<T>(waiting: Map<number, Waiting<T>>, order: object, patience: number): Promise<T> {
     const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#waiting.set(id, { resolve, reject });
+    const request = { ...order, id };
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    waiting.set(id, { request, resolve, reject });
     const timer = setTimeout(() => {
-      this.#waiting.delete(id);
+      waiting.delete(id);
       reject(new Error("the keeper does not answer"));
     }, patience);
-    this.#channel.send({ ...request, id });
+    this.#channel?.send(request);
     return promise.finally(() => clearTimeout(timer));
   }
 
   #onAnswer(message: unknown): void {
     const answer = checkKeeperAnswer(message);
     if (answer === null) return;
+    if (answer.type === "access") {
+      this.onAccess(answer.access);
+      return;
+    }
+    const unnamed = this.#unnamed.get(answer.id);
+    this.#unnamed.delete(answer.id);
+    if (answer.type === "name") {
+      unnamed?.resolve(answer.name);
+      return;
+    }
+    if (answer.type === "failed") unnamed?.reject(new Error(answer.reason));
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     if (answer.type === "failed") {
@@ -160,12 +206,14 @@ export class KeeperLink {
   /** The descriptor was sent before the answer, so it is there. */
   #receive(id: number): number | null {
     try {
-      const { number, descriptors } = receiveDescriptors(this.#passingFd);
-      const [descriptor, ...others] = descriptors;
-      for (const other of others) closeDescriptor(other);
-      if (number === id && descriptor !== undefined) return descriptor;
-      if (descriptor !== undefined) closeDescriptor(descriptor);
-      return null;
+      for (;;) {
+        const { number, descriptors } = receiveDescriptors(this.#passingFd);
+        const [descriptor, ...others] = descriptors;
+        for (const other of others) closeDescriptor(other);
+        if (number === id) return descriptor ?? null;
+        // One that was never announced must not put all that follow out of step.
+        if (descriptor !== undefined) closeDescriptor(descriptor);
+      }
     } catch {
       return null;
     }
@@ -177,7 +225,5 @@ export class KeeperLink {
     this.#channel = null;
     channel.close();
     closeDescriptor(this.#passingFd);
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error("the keeper is gone"));
-    this.#waiting.clear();
   }
 }

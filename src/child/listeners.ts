@@ -3,6 +3,7 @@ import type { MilterError } from "../milter/milter-error.ts";
 import { duplicate } from "../os/libc.ts";
 import { Connexion, type ConnexionEvents } from "./connexion.ts";
 import type { FilterWorld } from "./filter.ts";
+import type { Gate } from "./gate.ts";
 
 /** Complaints about peers that speak no milter: so many a minute, the rest are counted. */
 const COMPLAINTS = 10;
@@ -14,17 +15,19 @@ export class Listeners implements ConnexionEvents {
   readonly #limit: number;
   readonly #world: () => FilterWorld;
   readonly #log: Log;
+  readonly #gate: Gate;
   readonly #connexions = new Set<Connexion>();
   #open: Bun.SocketListener<Connexion>[] = [];
   #onDrained: (() => void) | null = null;
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
 
-  constructor(descriptors: readonly number[], limit: number, world: () => FilterWorld, log: Log) {
+  constructor(descriptors: readonly number[], limit: number, world: () => FilterWorld, log: Log, gate: Gate) {
     this.#descriptors = descriptors;
     this.#limit = limit;
     this.#world = world;
     this.#log = log;
+    this.#gate = gate;
     this.#resume();
   }
 
@@ -91,7 +94,7 @@ export class Listeners implements ConnexionEvents {
   #handler(): Bun.SocketHandler<Connexion> {
     return {
       open: (socket) => {
-        socket.data = new Connexion(socket, this.#world, this);
+        socket.data = new Connexion(socket, this.#world, this, this.#gate);
         this.#connexions.add(socket.data);
         if (this.#onDrained !== null) socket.data.drain();
         else if (this.#connexions.size >= this.#limit) this.#pause();

@@ -45,7 +45,6 @@ function notBuiltYet(line: Started): readonly string[] {
   const missing: string[] = [];
   if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
   missing.push("refusing recipients with ; or |");
-  if (line.sockets.some((socket) => socket.kind === "inet")) missing.push("hosts.allow and hosts.deny");
   return missing;
 }
 

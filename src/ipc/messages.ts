@@ -1,3 +1,5 @@
+import type { AccessRules } from "../access/access-file.ts";
+import type { AccessTables } from "../access/decide.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 
@@ -54,6 +56,10 @@ export type ChildRequest =
   | { readonly type: "connect"; readonly id: number; readonly server: number; readonly deadline: number }
   /** An empty file without a name. */
   | { readonly type: "spool"; readonly id: number }
+  /** The verified name of an address, without a zone. */
+  | { readonly type: "name"; readonly id: number; readonly address: string }
+  /** The access tables are needed: somebody has come in by TCP. */
+  | { readonly type: "access" }
   | { readonly type: "log"; readonly lines: readonly LogLine[] };
 
 /** One entry of a child's log. */
@@ -66,8 +72,24 @@ export interface LogLine {
 /** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
 export type KeeperAnswer =
   | { readonly type: "done"; readonly id: number }
+  /** What `verifyName` made of an address. */
+  | { readonly type: "name"; readonly id: number; readonly name: string }
+  /** hosts.allow and hosts.deny as they are now; comes whenever they change. */
+  | { readonly type: "access"; readonly access: AccessState }
   | { readonly type: "failed"; readonly id: number; readonly reason: string };
 
+/** All that a decision about a peer depends on, but for the peer. A plain JSON value. */
+export interface AccessState {
+  readonly tables: AccessTables;
+  /** As `AccessExtras` has them. */
+  readonly files: Readonly<Record<string, string | null>>;
+  readonly netgroups: Readonly<Record<string, readonly string[]>>;
+}
+
+/** An IPv4 or IPv6 address, roughly: a look-up tells whether it is one. */
+const ADDRESS = /^[0-9a-f:.]{2,45}$/i;
+/** A host name can have 253 characters. */
+const MAX_NAME = 255;
 /** The longest entry that a child may have the keeper write, in characters. */
 const MAX_LOG_TEXT = 16_384;
 const MAX_REASON = 1000;
@@ -97,11 +119,15 @@ export function checkFromRole(message: unknown): FromRole | null {
  */
 export function checkChildRequest(message: unknown): ChildRequest | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, id, server, deadline, lines } = message as Record<string, unknown>;
+  const { type, id, server, deadline, lines, address } = message as Record<string, unknown>;
   if (type === "connect" && isNumber(id) && isNumber(server) && isNumber(deadline)) {
     return { type, id, server, deadline };
   }
   if (type === "spool" && isNumber(id)) return { type, id };
+  if (type === "name" && isNumber(id) && typeof address === "string" && ADDRESS.test(address)) {
+    return { type, id, address };
+  }
+  if (type === "access") return { type };
   if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
   return null;
 }
@@ -126,10 +152,52 @@ function areFields(value: unknown, depth: number): boolean {
 /** The message if it is one of the keeper's, else null. */
 export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, id, reason } = message as Record<string, unknown>;
+  const { type, id, reason, name, access } = message as Record<string, unknown>;
   if (type === "done" && isNumber(id)) return { type, id };
   if (type === "failed" && isNumber(id) && typeof reason === "string") return { type, id, reason };
+  if (type === "name" && isNumber(id) && typeof name === "string" && name.length <= MAX_NAME) {
+    return { type, id, name };
+  }
+  if (type === "access" && isAccessState(access)) return { type, access };
   return null;
+}
+
+function isAccessState(value: unknown): value is AccessState {
+  if (!isRecord(value) || !isRecord(value.tables)) return false;
+  const { tables, files, netgroups } = value;
+  return (
+    isAccessRules(tables.allow) &&
+    isAccessRules(tables.deny) &&
+    isRecord(files) &&
+    Object.values(files).every((text) => text === null || typeof text === "string") &&
+    isRecord(netgroups) &&
+    Object.values(netgroups).every(areStrings)
+  );
+}
+
+function isAccessRules(value: unknown): value is AccessRules {
+  if (!isRecord(value) || typeof value.fileName !== "string" || !areStrings(value.warnings)) return false;
+  const { rules, broken } = value;
+  const soundEnd = broken === null || (isRecord(broken) && isNumber(broken.line) && isText(broken.reason));
+  return soundEnd && Array.isArray(rules) && rules.every(isAccessRule);
+}
+
+function isAccessRule(value: unknown): boolean {
+  if (!isRecord(value) || !isNumber(value.line)) return false;
+  const { daemons, clients, options } = value;
+  return areStrings(daemons) && areStrings(clients) && (options === null || isText(options));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function areStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
 }
 
 const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain"];

@@ -19,6 +19,9 @@ const MOST_LINES = 2000;
 export interface DeskWorld {
   readonly settings: () => Settings;
   readonly log: Log;
+  readonly nameOf: (address: string) => Promise<string>;
+  /** A child needs the access tables. */
+  readonly onAccessWanted: () => void;
 }
 
 /**
@@ -33,10 +36,12 @@ export async function openDesk(
   onEnd: () => void,
 ): Promise<Channel> {
   let pending = 0;
+  let ended = false;
   const answer = (message: KeeperAnswer): void => channel.send(message);
   const give = (id: number, descriptor: number): void => {
     try {
-      sendDescriptors(passingFd, id, [descriptor]);
+      // The number of a closed way may be another child's by now.
+      if (!ended) sendDescriptors(passingFd, id, [descriptor]);
       answer({ type: "done", id });
     } catch (error) {
       answer({ type: "failed", id, reason: connectReason(error) });
@@ -44,7 +49,7 @@ export async function openDesk(
       closeDescriptor(descriptor);
     }
   };
-  const work = async (request: Exclude<ChildRequest, { type: "log" }>): Promise<void> => {
+  const work = async (request: DescriptorRequest): Promise<void> => {
     if (pending >= MOST_PENDING)
       return answer({ type: "failed", id: request.id, reason: "too many requests" });
     pending++;
@@ -56,6 +61,12 @@ export async function openDesk(
       pending--;
     }
   };
+  const tellName = ({ id, address }: Extract<ChildRequest, { type: "name" }>): void => {
+    world.nameOf(address).then(
+      (name) => answer({ type: "name", id, name }),
+      (error: unknown) => answer({ type: "failed", id, reason: connectReason(error) }),
+    );
+  };
   const scribe = makeScribe(world.log);
   const channel: Channel = await openChannel(channelFd, {
     onMessage(message) {
@@ -64,9 +75,12 @@ export async function openDesk(
         world.log("error", "a child sent a request of no known kind: its link is closed");
         channel.close();
       } else if (request.type === "log") scribe(request.lines);
+      else if (request.type === "name") tellName(request);
+      else if (request.type === "access") world.onAccessWanted();
       else void work(request);
     },
     onEnd: () => {
+      ended = true;
       closeDescriptor(passingFd);
       onEnd();
     },
@@ -74,10 +88,10 @@ export async function openDesk(
   return channel;
 }
 
-async function descriptorFor(
-  request: Exclude<ChildRequest, { type: "log" }>,
-  settings: Settings,
-): Promise<number> {
+/** What is answered with a descriptor. */
+type DescriptorRequest = Extract<ChildRequest, { type: "connect" | "spool" }>;
+
+async function descriptorFor(request: DescriptorRequest, settings: Settings): Promise<number> {
   if (request.type === "spool") return openNameless(settings.temporaryDirectory);
   const server = settings.servers[request.server];
   if (server === undefined) throw new Error("there is no such server");

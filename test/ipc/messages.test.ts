@@ -104,6 +104,9 @@ describe("what a message may be", () => {
     const connect = { type: "connect", id: 1, server: 0, deadline: 5000 } as const;
     expect(checkChildRequest({ ...connect, path: "/etc/shadow" })).toEqual(connect);
     expect(checkChildRequest({ type: "spool", id: 7, directory: "/" })).toEqual({ type: "spool", id: 7 });
+    const name = { type: "name", id: 2, address: "2001:db8::1" } as const;
+    expect(checkChildRequest({ ...name, more: 1 })).toEqual(name);
+    expect(checkChildRequest({ type: "access", file: "/etc/shadow" })).toEqual({ type: "access" });
     const lines = [{ level: "info", text: "x" }] as const;
     expect(checkChildRequest({ type: "log", lines })).toEqual({ type: "log", lines: [...lines] });
     const wrong = [
@@ -113,6 +116,10 @@ describe("what a message may be", () => {
       { ...connect, id: 2 ** 32 },
       { ...connect, deadline: Number.NaN },
       { type: "spool" },
+      { ...name, id: -1 },
+      { ...name, address: 1 },
+      { ...name, address: "localhost" },
+      { ...name, address: "1".repeat(46) },
       { type: "log", lines: "x" },
       { type: "log", lines: [{ level: "loud", text: "x" }] },
       { type: "log", lines: [{ level: "info", text: "x".repeat(20_000) }] },
@@ -124,8 +131,33 @@ describe("what a message may be", () => {
     expect(checkKeeperAnswer({ type: "done", id: 3 })).toEqual({ type: "done", id: 3 });
     const failed = { type: "failed", id: 3, reason: "no" } as const;
     expect(checkKeeperAnswer(failed)).toEqual(failed);
+    const name = { type: "name", id: 3, name: "mx.example.org" } as const;
+    expect(checkKeeperAnswer(name)).toEqual(name);
+    expect(checkKeeperAnswer({ ...name, name: "x".repeat(256) })).toBeNull();
     for (const message of [...NONE, { type: "done" }, { type: "failed", id: 1 }]) {
       expect(checkKeeperAnswer(message)).toBeNull();
     }
+  });
+
+  test("access tables: their whole form is looked at", () => {
+    const rule = { line: 1, daemons: ["ALL"], clients: ["ALL"], options: null };
+    const file = { fileName: "hosts.deny", rules: [rule], broken: null, warnings: [] };
+    const access = { tables: { allow: file, deny: file }, files: { "/f": null }, netgroups: { g: ["h"] } };
+    expect(checkKeeperAnswer({ type: "access", access })).toEqual({ type: "access", access });
+    const broken = { ...file, broken: { line: 0, reason: "cannot be read" } };
+    const ofDeny = (deny: unknown) => ({ ...access, tables: { allow: file, deny } });
+    expect(checkKeeperAnswer({ type: "access", access: ofDeny(broken) })).not.toBeNull();
+    const wrong = [
+      null,
+      {},
+      { ...access, tables: null },
+      { ...access, files: { "/f": 1 } },
+      { ...access, netgroups: { g: "h" } },
+      ofDeny({ ...file, broken: "no" }),
+      ofDeny({ ...file, rules: [null] }),
+      ofDeny({ ...file, rules: [{ ...rule, options: 1 }] }),
+      ofDeny({ ...file, rules: [{ ...rule, clients: [1] }] }),
+    ];
+    for (const state of wrong) expect(checkKeeperAnswer({ type: "access", access: state })).toBeNull();
   });
 });
