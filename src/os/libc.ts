@@ -35,6 +35,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   prctl: { args: [FFIType.i32, FFIType.u64, FFIType.u64, FFIType.u64, FFIType.u64], returns: FFIType.i32 },
   // int flock(int fd, int operation);
   flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  // int clock_gettime(clockid_t clockid, struct timespec *tp);
+  clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   // int *__errno_location(void);
   __errno_location: { args: [], returns: FFIType.ptr },
 });
@@ -85,6 +87,7 @@ const LOCK_NB = 4;
 const RLIMIT_NOFILE = 7;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_NAME = 15;
+const CLOCK_MONOTONIC = 1;
 
 /** A stream socket, closed on exec. */
 export function streamSocket(family: number, nonBlocking: boolean): number {
@@ -176,4 +179,13 @@ export function dieWithParent(signal: number): void {
 export function nameProcess(name: string): void {
   const bytes = Buffer.from(`${name}\0`, "latin1");
   check("prctl", libc.prctl(PR_SET_NAME, ptr(bytes), 0, 0, 0));
+}
+
+/** Microseconds of CLOCK_MONOTONIC as other programs see it; the runtime's own clock begins with the process. */
+export function monotonicMicroseconds(): bigint {
+  // struct timespec { time_t tv_sec; long tv_nsec; };
+  const time = new BigInt64Array(2);
+  check("clock_gettime", libc.clock_gettime(CLOCK_MONOTONIC, ptr(time)));
+  const [seconds = 0n, nanoseconds = 0n] = time;
+  return seconds * 1_000_000n + nanoseconds / 1000n;
 }

@@ -36,23 +36,47 @@ const MODE = 0o644;
  * @throws PidFileHeld, or Error of the system call that failed
  */
 export function writePidFile(path: string): PidFile {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, MODE);
+  const fd = openLocked(path);
   try {
-    if (!lockExclusively(fd)) throw new PidFileHeld(path, contentOf(fd));
     ftruncateSync(fd, 0);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch (error) {
-    closeSync(fd);
+    remove(path, fd);
     throw error;
   }
-  const { ino, dev } = fstatSync(fd);
-  return {
-    remove: () => {
-      const now = lstatSync(path, { throwIfNoEntry: false });
-      if (now !== undefined && now.ino === ino && now.dev === dev) unlinkSync(path);
+  return { remove: () => remove(path, fd) };
+}
+
+/** The file under that name, locked: one that its last holder removed while we opened it is nobody's any more. */
+function openLocked(path: string): number {
+  for (;;) {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, MODE);
+    try {
+      if (!lockExclusively(fd)) throw new PidFileHeld(path, contentOf(fd));
+      if (hasName(path, fd)) return fd;
+    } catch (error) {
       closeSync(fd);
-    },
-  };
+      throw error;
+    }
+    closeSync(fd);
+  }
+}
+
+function hasName(path: string, fd: number): boolean {
+  const now = lstatSync(path, { throwIfNoEntry: false });
+  const { ino, dev } = fstatSync(fd);
+  return now !== undefined && now.ino === ino && now.dev === dev;
+}
+
+function remove(path: string, fd: number): void {
+  try {
+    if (hasName(path, fd)) unlinkSync(path);
+  } catch {
+    // The directory is not ours: an empty file names no process, at least.
+    ftruncateSync(fd, 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function contentOf(fd: number): string {

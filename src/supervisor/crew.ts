@@ -22,6 +22,7 @@ export interface CrewPlan {
 /** All processes below the supervisor: the keeper and the milter children, and the links between them. */
 export class Crew {
   readonly #plan: CrewPlan;
+  readonly #log: Log;
   readonly #keeper: Place;
   readonly #children: readonly Place[];
   readonly #started = Promise.withResolvers<void>();
@@ -29,6 +30,7 @@ export class Crew {
 
   constructor(plan: CrewPlan, settings: Settings, log: Log) {
     this.#plan = plan;
+    this.#log = log;
     this.#settings = settings;
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
@@ -49,16 +51,18 @@ export class Crew {
   /** Gives everybody new settings. */
   renew(settings: Settings): void {
     this.#settings = settings;
-    for (const place of [this.#keeper, ...this.#children]) place.role?.send({ type: "settings", settings });
+    // One that is not ready yet was started with the old ones.
+    for (const place of [this.#keeper, ...this.#children])
+      place.anyRole?.send({ type: "settings", settings });
   }
 
   reopenLogs(): void {
-    this.#keeper.role?.send({ type: "reopenLogs" });
+    this.#keeper.anyRole?.send({ type: "reopenLogs" });
   }
 
-  /** How many children accept mail. */
-  get readyChildren(): number {
-    return this.#children.filter((place) => place.role !== null).length;
+  /** Whether any child accepts mail, and shows it by answering its heartbeats. */
+  get answers(): boolean {
+    return this.#children.some((place) => place.role?.answering === true);
   }
 
   /** Lets the children finish what is in scanning, then ends the keeper. */
@@ -119,15 +123,28 @@ export class Crew {
     };
   }
 
-  /** Puts a child and the keeper in touch: each gets its ends of two socket pairs. */
+  /**
+   * Puts a child and the keeper in touch: each gets its ends of two socket pairs. Whoever does not take them is dead,
+   * though we were not told yet, or hangs: it is replaced, and linked then.
+   */
   #link(child: RoleProcess, keeper: RoleProcess): void {
-    const [ours, theirs] = socketPair();
-    const [ourPassing, theirPassing] = descriptorSocketPair();
+    const open: number[] = [];
+    let taker = child;
     try {
+      const [ours, theirs] = socketPair();
+      open.push(ours, theirs);
+      const [ourPassing, theirPassing] = descriptorSocketPair();
+      open.push(ourPassing, theirPassing);
+      taker = keeper;
       keeper.send({ type: "child", number: keeper.pass([ours, ourPassing]) });
+      taker = child;
       child.send({ type: "keeper", number: child.pass([theirs, theirPassing]) });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log("error", `process ${taker.pid} cannot be linked: ${reason}`);
+      taker.kill();
     } finally {
-      for (const descriptor of [ours, theirs, ourPassing, theirPassing]) closeDescriptor(descriptor);
+      for (const descriptor of open) closeDescriptor(descriptor);
     }
   }
 }

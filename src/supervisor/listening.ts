@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { chmodSync, chownSync, lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, rmSync, unlinkSync } from "node:fs";
 import { EXIT, StartError } from "../cli/start-error.ts";
 import type { SocketAddress } from "../config/settings.ts";
 import {
@@ -64,13 +64,16 @@ function openUnix(path: string, text: string, rules: UnixSocketRules): Listening
   removeStale(path, text, rules.fixStale);
   const fd = streamSocket(AF_UNIX, true);
   const mask = setUmask(SOCKET_UMASK);
+  let made = false;
   try {
     bindSocket(fd, unixAddress(path));
+    made = true;
     if (rules.gid !== null) chownSync(path, -1, rules.gid);
     chmodSync(path, rules.mode);
     listenSocket(fd, BACKLOG);
   } catch (error) {
     closeDescriptor(fd);
+    if (made) rmSync(path, { force: true });
     throw unusable(text, error);
   } finally {
     setUmask(mask);

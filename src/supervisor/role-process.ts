@@ -7,6 +7,8 @@ import { closeDescriptor, socketPair } from "../os/libc.ts";
 /** A process in a role, as the supervisor sees it. */
 export interface RoleProcess {
   readonly pid: number;
+  /** Whether it has answered a heartbeat of late: one that hangs does not, long before it is killed for it. */
+  readonly answering: boolean;
   send(message: object): void;
   /**
    * Passes descriptors, which stay open here, and answers the number that they come under.
@@ -30,6 +32,7 @@ const SIGKILL = 9;
 /** A heartbeat every so often; a role that leaves them unanswered for longer than the patience hangs. */
 const HEARTBEAT = 1000;
 const HEARTBEAT_PATIENCE = 5000;
+const LATE_ANSWER = 3000;
 
 /**
  * Starts a process: the same executable in another role, with a clean environment, and with nothing open but its
@@ -41,7 +44,7 @@ export async function startRole(
   events: RoleEvents,
 ): Promise<RoleProcess> {
   const [ours, theirs] = socketPair();
-  const [passing, theirPassing] = descriptorSocketPair();
+  const [passing, theirPassing] = pairBesides([ours, theirs]);
   const started = spawn(name, [theirs, theirPassing, ...inherited], [ours, theirs, passing, theirPassing]);
   closeDescriptor(theirs);
   closeDescriptor(theirPassing);
@@ -50,6 +53,9 @@ export async function startRole(
   let lastWords = "";
   const role: RoleProcess = {
     pid: started.pid,
+    get answering() {
+      return heart.beating;
+    },
     send: (message) => channel?.send(message),
     pass: (descriptors) => {
       sendDescriptors(passing, ++lastNumber, descriptors);
@@ -69,7 +75,10 @@ export async function startRole(
         if (known === null) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
-        else events.onReady(role);
+        else {
+          heart.start();
+          events.onReady(role);
+        }
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);
@@ -91,6 +100,16 @@ export async function startRole(
     }),
   );
   return role;
+}
+
+/** @throws OsError when there is no further pair; `others` are closed then */
+function pairBesides(others: readonly number[]): [number, number] {
+  try {
+    return descriptorSocketPair();
+  } catch (error) {
+    for (const descriptor of others) closeDescriptor(descriptor);
+    throw error;
+  }
 }
 
 function spawn(name: RoleName, given: readonly number[], mine: readonly number[]) {
@@ -120,6 +139,9 @@ function roleEnvironment(): Record<string, string> {
 }
 
 interface Heart {
+  readonly beating: boolean;
+  /** From now on silence counts: until a role is ready it has longer, and its place watches that. */
+  start(): void;
   beat(): void;
   stop(): void;
 }
@@ -128,10 +150,11 @@ interface Heart {
 function startHeart(ping: () => void, onSilence: (what: string) => void): Heart {
   let answeredAt = performance.now();
   let lookedAt = answeredAt;
+  let counts = false;
   const timer = setInterval(() => {
     const now = performance.now();
     // When this process was stopped itself, nobody had a chance to answer.
-    if (now - lookedAt > 2 * HEARTBEAT) answeredAt = now;
+    if (!counts || now - lookedAt > 2 * HEARTBEAT) answeredAt = now;
     lookedAt = now;
     if (now - answeredAt > HEARTBEAT_PATIENCE) {
       clearInterval(timer);
@@ -139,6 +162,12 @@ function startHeart(ping: () => void, onSilence: (what: string) => void): Heart 
     } else ping();
   }, HEARTBEAT);
   return {
+    get beating() {
+      return performance.now() - answeredAt < LATE_ANSWER;
+    },
+    start: () => {
+      counts = true;
+    },
     beat: () => {
       answeredAt = performance.now();
     },

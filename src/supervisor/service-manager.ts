@@ -48,14 +48,15 @@ function passedSockets(env: Readonly<Record<string, string | undefined>>, pid: n
 
 /** One datagram; a manager that does not take it is no reason to stop. */
 function notify(path: string, text: string): void {
-  const fd = datagramSocket();
+  let fd: number | null = null;
   try {
+    fd = datagramSocket();
     connectSocket(fd, notifyAddress(path));
     sendNow(fd, Buffer.from(text));
   } catch {
     // The manager is gone or busy; it will see by itself how we are.
   } finally {
-    closeDescriptor(fd);
+    if (fd !== null) closeDescriptor(fd);
   }
 }
 

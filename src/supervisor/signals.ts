@@ -4,6 +4,10 @@ export interface Signals {
   readonly stop: Promise<string>;
   /** Whether it has come. */
   readonly stopped: boolean;
+  /** Whether it came to a fault of our own, which stops the program as TERM does. */
+  readonly faulty: boolean;
+  /** Told of such a fault. */
+  onFault(tell: (error: unknown) => void): void;
   /** HUP. */
   onReload(work: () => void): void;
   /** USR1. */
@@ -13,7 +17,7 @@ export interface Signals {
 /** Takes all signals from now on; HUP and USR1 that come before somebody cares are kept. */
 export function watchSignals(): Signals {
   const stop = Promise.withResolvers<string>();
-  const state = { stopped: false, reload: makeBell(), reopen: makeBell() };
+  const state = { stopped: false, faulty: false, reload: makeBell(), reopen: makeBell() };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       state.stopped = true;
@@ -28,6 +32,19 @@ export function watchSignals(): Signals {
     stop: stop.promise,
     get stopped() {
       return state.stopped;
+    },
+    get faulty() {
+      return state.faulty;
+    },
+    onFault: (tell) => {
+      const fault = (error: unknown): void => {
+        tell(error);
+        state.stopped = true;
+        state.faulty = true;
+        stop.resolve("a fault");
+      };
+      process.on("uncaughtException", fault);
+      process.on("unhandledRejection", fault);
     },
     onReload: state.reload.answer,
     onReopen: state.reopen.answer,

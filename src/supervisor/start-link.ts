@@ -15,6 +15,8 @@ export interface StartOrder {
 
 /** Milliseconds until the background process must accept mail or tell why not. */
 const START_PATIENCE = 120_000;
+/** Milliseconds that one whose start failed has to end. */
+const END_PATIENCE = 5_000;
 
 /**
  * Starts the supervisor in the background: a session of its own, no terminal, nothing open, `/` as its directory.
@@ -49,6 +51,11 @@ export async function startInBackground(order: StartOrder): Promise<void> {
   try {
     await outcome.promise;
     supervisor.unref();
+  } catch (error) {
+    channel.close();
+    // Whoever tries again at once is not to meet the rest of this one.
+    await Promise.race([supervisor.exited, Bun.sleep(END_PATIENCE)]);
+    throw error;
   } finally {
     clearTimeout(timer);
     channel.close();
@@ -72,6 +79,9 @@ function failure(what: string): StartError {
   return new StartError("SUPERVISOR_FAILED", EXIT.SOFTWARE, `the supervisor ${what}`);
 }
 
+/** Milliseconds that the starter has to read why the start failed. */
+const ANSWER_PATIENCE = 1_000;
+
 /** The background supervisor's end: what it was ordered, and how it answers. */
 export interface StartAnswer {
   readonly order: StartOrder;
@@ -82,20 +92,29 @@ export interface StartAnswer {
 /** Waits for the order; the process that gives it is alive until it is answered. */
 export async function receiveOrder(): Promise<StartAnswer> {
   const order = Promise.withResolvers<StartOrder>();
+  const read = Promise.withResolvers<void>();
+  let answered = false;
   const channel: Channel = await openChannel(CHANNEL_FD, {
     onMessage: (message) => order.resolve(message as StartOrder),
-    onEnd: () => order.reject(new Error("the starter is gone")),
+    onEnd: () => {
+      read.resolve();
+      order.reject(new Error("the starter is gone"));
+      // Who ended the command before it could say that it has started wants nothing to be left of it.
+      if (!answered) process.kill(process.pid, "SIGTERM");
+    },
   });
   return {
     order: await order.promise,
     accepting: () => {
+      answered = true;
       channel.send({ type: "accepting" });
       channel.close();
     },
     failed: async ({ code, exitCode, message }) => {
+      answered = true;
       channel.send({ type: "failed", code, exitCode, text: message });
       // The starter closes when it has read it.
-      await Bun.sleep(100);
+      await Promise.race([read.promise, Bun.sleep(ANSWER_PATIENCE)]);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { helpText } from "../cli/help.ts";
-import { StartError, startErrorText } from "../cli/start-error.ts";
+import { EXIT, StartError, startErrorText } from "../cli/start-error.ts";
 import type { Settings } from "../config/settings.ts";
 import { readSettings, type StartEdge, type StartRequest } from "../config/start-settings.ts";
 import { systemEdge } from "../config/system-edge.ts";
@@ -48,10 +48,16 @@ export async function runSupervisor(): Promise<number> {
     await supervise({ settings, reread: () => settingsOf(order.argv, edge), onAccepting: accepting });
     return 0;
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    await failed(error);
-    return error.exitCode;
+    // A fault of ours has to reach the command line, too: standard error is closed here.
+    const told = error instanceof StartError ? error : faultOf(error);
+    await failed(told);
+    return told.exitCode;
   }
+}
+
+function faultOf(error: unknown): StartError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StartError("FAULT", EXIT.SOFTWARE, `a fault of this program: ${reason}`);
 }
 
 /** @throws StartError */

@@ -1,11 +1,10 @@
 import { availableParallelism, hostname } from "node:os";
-import { hrtime } from "node:process";
 import { EXIT, StartError } from "../cli/start-error.ts";
 import type { Settings, SocketAddress } from "../config/settings.ts";
 import type { Log } from "../log/log.ts";
 import { openLog } from "../log/open-log.ts";
 import { systemLogEdge } from "../log/system-edge.ts";
-import { nameProcess, raiseFileLimit, setUmask } from "../os/libc.ts";
+import { monotonicMicroseconds, nameProcess, raiseFileLimit, setUmask } from "../os/libc.ts";
 import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
 import { Crew } from "./crew.ts";
@@ -49,7 +48,18 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   try {
     await run(order, undo);
   } finally {
-    for (const step of undo.reverse()) step();
+    undoAll(undo);
+  }
+}
+
+/** What cannot be undone must not keep the rest from it. */
+function undoAll(undo: Undo): void {
+  for (const step of undo.reverse()) {
+    try {
+      step();
+    } catch {
+      // The log may be closed already, and there is nothing to be done about it.
+    }
   }
 }
 
@@ -57,24 +67,32 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   const { settings } = order;
   nameProcess("clamav-milter");
   setUmask(UMASK);
+  // Before anything is made that would stay behind when a signal ended us.
+  const signals = watchSignals();
   const manager = serviceManager(process.env, process.pid);
   const limit = raiseFileLimit();
   const early = await openSockets(settings, settings.sockets.filter(isPrivileged), manager, undo);
   const rights = becomeConfiguredUser(settings);
   const { log, notices, reopen, close } = openLog(settings.log, systemLogEdge(settings.foreground));
   undo.push(close);
+  signals.onFault((error) => log("error", `a fault of this program: ${textOf(error)}`));
+  // One that finds another running has nothing to say in its log.
+  takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
-  takePidFile(settings, undo);
-  await requireScanners(settings.servers);
+  await Promise.race([requireScanners(settings.servers), signals.stop]);
+  if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));
-  const sockets = [...early, ...(await openSockets(settings, late, manager, undo))];
+  // Those of a service manager are given once, whatever ports the command line names.
+  const rest = manager.sockets.length > 0 && early.length > 0 ? [] : late;
+  const sockets = [...early, ...(await openSockets(settings, rest, manager, undo))];
   const crew = new Crew(crewPlan(settings, sockets, limit), settings, log);
-  const signals = watchSignals();
   await startCrew(crew, signals.stop);
   if (!signals.stopped) accepting(order, manager, sockets, log);
   const heartbeat = startHeartbeat(manager, crew);
-  signals.onReload(() => reload(order, crew, manager, log, reopen));
+  signals.onReload(() => {
+    if (!signals.stopped) reload(order, crew, manager, log, reopen);
+  });
   signals.onReopen(() => {
     reopen();
     crew.reopenLogs();
@@ -86,6 +104,12 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   for (const socket of sockets) socket.release();
   await crew.stop();
   log("info", "stopped");
+  if (signals.faulty)
+    throw new StartError("FAULT", EXIT.SOFTWARE, "ended by a fault of its own; the log tells it");
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function isPrivileged(socket: SocketAddress): boolean {
@@ -168,7 +192,7 @@ function accepting(
 function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof setInterval> {
   return setInterval(
     () => {
-      if (crew.readyChildren > 0) manager.alive();
+      if (crew.answers) manager.alive();
       // Threads that the runtime has started meanwhile have inherited the main one's right.
       if (process.getuid?.() !== 0) confineChrootRight();
     },
@@ -184,7 +208,7 @@ function reload(
   log: Log,
   reopen: () => void,
 ): void {
-  manager.reloading(hrtime.bigint() / 1000n);
+  manager.reloading(monotonicMicroseconds());
   reopen();
   crew.reopenLogs();
   try {
@@ -204,5 +228,15 @@ function reload(
 /** What was changed of the settings that count at start only. */
 function fixedOnes(before: Settings, after: Settings): string[] {
   const names = ["sockets", "user", "jail", "pidFile", "foreground", "socketMode", "socketGroup"] as const;
-  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const changed: string[] = names.filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  );
+  return whereLogged(before) === whereLogged(after)
+    ? changed
+    : [...changed, "where and how the log is written"];
+}
+
+/** What of the log settings is fixed; clean mail and traces can be had or not at any time. */
+function whereLogged({ log: { clean: _clean, debugLevel: _debugLevel, ...fixed } }: Settings): string {
+  return JSON.stringify(fixed);
 }

@@ -205,6 +205,12 @@ describe("in the background", () => {
       says: /there is no group/,
       status: 78,
     },
+    {
+      name: "a group that the user is not in",
+      options: ["--socket-group=shadow"],
+      says: /cannot listen on .*: (permission|EPERM|chown|operation)/i,
+      status: 78,
+    },
     { name: "a jail that is not there", options: ["-C", "/no/such/jail"], says: /jail/i, status: 78 },
     {
       name: "clamd away",
