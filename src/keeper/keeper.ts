@@ -38,6 +38,7 @@ export async function runKeeper(): Promise<void> {
     } else if (keeper === null) return;
     else if (message.type === "settings") {
       keeper.settings = message.settings;
+      keeper.opened.reopen(message.settings.log);
       keeper.access?.reload();
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
     else if (message.type === "reopenLogs") keeper.opened.reopen();

@@ -11,6 +11,8 @@ export interface SinkLog {
   readonly log: Log;
   /** What is told from now on goes there. */
   setSinks(sinks: readonly LogSink[]): void;
+  /** Whether the entries of LogVerbose are shown from now on. */
+  setVerbose(verbose: boolean): void;
 }
 
 /** consola's numbers for its levels. */
@@ -19,7 +21,7 @@ const SHOWN = { verbose: 4, normal: 3 };
 /** A log over consola: every sink is one of its reporters. */
 export function createLog(verbose: boolean, sinks: readonly LogSink[]): SinkLog {
   const consola = createConsola({
-    level: verbose ? SHOWN.verbose : SHOWN.normal,
+    level: levelOf(verbose),
     // Equal entries within a second are events of their own here: a mail each.
     throttle: 0,
     throttleMin: Number.POSITIVE_INFINITY,
@@ -28,8 +30,15 @@ export function createLog(verbose: boolean, sinks: readonly LogSink[]): SinkLog 
   return {
     log: (level, text, fields) =>
       dispatch(consola, fields === undefined ? { level, text } : { level, text, fields }),
+    setVerbose: (shown) => {
+      consola.level = levelOf(shown);
+    },
     setSinks: (others) => void consola.setReporters(others.map(reporterOf)),
   };
+}
+
+function levelOf(verbose: boolean): number {
+  return verbose ? SHOWN.verbose : SHOWN.normal;
 }
 
 function reporterOf(sink: LogSink): { log(entry: LogObject): void } {

@@ -21,8 +21,11 @@ export interface OpenedLog {
   readonly log: Log;
   /** What the administrator should know about where the log goes; not logged yet. */
   readonly notices: readonly string[];
-  /** Looks anew where the log is to go, and opens that; where it cannot, the old one stays, and says why. */
-  reopen(): void;
+  /**
+   * Looks anew where the log is to go, by new settings if they are given, and opens that; where it cannot, the old
+   * one stays, and says why.
+   */
+  reopen(settings?: LogSettings): void;
   close(): void;
 }
 
@@ -39,25 +42,29 @@ const NONE: Sinks = { standardError: null, syslog: null, file: null, notices: []
  * Opens the log that the settings ask for.
  * @throws StartError `LOG_FILE` (78) when LogFile cannot be opened
  */
-export function openLog(settings: LogSettings, edge: LogEdge): OpenedLog {
+export function openLog(first: LogSettings, edge: LogEdge): OpenedLog {
+  let settings = first;
   let sinks = openSinks(settings, edge, NONE);
-  // A trace that is asked for is shown: it is of the level of LogVerbose.
-  const { log, setSinks } = createLog(settings.verbose || settings.debugLevel > 0, listOf(sinks));
+  const { log, setSinks, setVerbose } = createLog(isVerbose(settings), listOf(sinks));
   return {
     log,
     notices: sinks.notices,
-    reopen() {
+    reopen(next = settings) {
       const old = sinks;
+      // What is kept writes as it was told: with another format or facility it is made anew.
+      const asBefore = next.format === settings.format && next.facility === settings.facility;
       try {
-        sinks = openSinks(settings, edge, old);
+        sinks = openSinks(next, edge, asBefore ? old : NONE);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         log("error", `the log goes on where it was: ${reason}`);
         return;
       }
+      settings = next;
+      setVerbose(isVerbose(settings));
       setSinks(listOf(sinks));
       old.file?.close();
-      if (sinks.syslog === null) old.syslog?.close();
+      if (sinks.syslog !== old.syslog) old.syslog?.close();
       const lost = old.file?.lost ?? 0;
       if (lost > 0) log("warning", lostEvent(lost).text);
       for (const notice of sinks.notices) if (!old.notices.includes(notice)) log("warning", notice);
@@ -68,6 +75,11 @@ export function openLog(settings: LogSettings, edge: LogEdge): OpenedLog {
       sinks = NONE;
     },
   };
+}
+
+/** A trace that is asked for is shown: it is of the level of LogVerbose. */
+function isVerbose({ verbose, debugLevel }: LogSettings): boolean {
+  return verbose || debugLevel > 0;
 }
 
 function listOf({ standardError, syslog, file }: Sinks): OpenSink[] {

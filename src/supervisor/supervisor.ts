@@ -206,19 +206,20 @@ function reload(
   crew: Crew,
   manager: ServiceManager,
   log: Log,
-  reopen: () => void,
+  reopen: (settings?: Settings["log"]) => void,
 ): void {
   manager.reloading(monotonicMicroseconds());
-  reopen();
-  crew.reopenLogs();
   try {
     const settings = order.reread();
     for (const name of fixedOnes(order.settings, settings)) {
       log("warning", `${name} has changed: that needs a restart`);
     }
+    reopen(settings.log);
     crew.renew(settings);
     log("info", "the settings were read again");
   } catch (error) {
+    reopen();
+    crew.reopenLogs();
     const reason = error instanceof Error ? error.message : String(error);
     log("error", `the settings stay as they were: ${reason}`);
   }
@@ -228,15 +229,5 @@ function reload(
 /** What was changed of the settings that count at start only. */
 function fixedOnes(before: Settings, after: Settings): string[] {
   const names = ["sockets", "user", "jail", "pidFile", "foreground", "socketMode", "socketGroup"] as const;
-  const changed: string[] = names.filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  );
-  return whereLogged(before) === whereLogged(after)
-    ? changed
-    : [...changed, "where and how the log is written"];
-}
-
-/** What of the log settings is fixed; clean mail and traces can be had or not at any time. */
-function whereLogged({ log: { clean: _clean, debugLevel: _debugLevel, ...fixed } }: Settings): string {
-  return JSON.stringify(fixed);
+  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

@@ -358,6 +358,23 @@ describe("signals", () => {
     await ends(daemon);
   }, 60_000);
 
+  test("HUP: the log goes where clamd.conf says now", async () => {
+    const daemon = await startDaemon();
+    const conf = join(folder.path, `d${counter}.conf`);
+    const other = join(run_, `d${counter}-other.log`);
+    const text = readFileSync(conf, "utf8").replace(/^LogFile .*$/m, `LogFile ${other}`);
+    writeFileSync(conf, text.replace("LogClean yes", "LogClean no"));
+    process.kill(daemon.pid, "SIGHUP");
+    const said = (): string => (existsSync(other) ? readFileSync(other, "utf8") : "");
+    await until(() => said().includes("the settings were read again"), { what: "the new log" });
+    expect(await verdict(daemon.socket, "clean\r\n")).toBe("accept");
+    expect(await verdict(daemon.socket, eicar())).toBe("replyCode");
+    await until(() => said().includes(": rejected virus="), { what: "a child's line in the new log" });
+    expect(said()).not.toContain(": clean from=");
+    expect(daemon.log()).not.toContain(": rejected virus=");
+    await ends(daemon);
+  }, 60_000);
+
   test("a stopped child and a stopped keeper are replaced", async () => {
     const daemon = await startDaemon();
     for (const role of ["@child", "@keeper"]) {
