@@ -110,10 +110,17 @@ function compute(): number {
   return sum;
 }
 
-function threadsWithCapabilities(): number {
-  return readdirSync("/proc/self/task").filter(
-    (tid) => readRights(readFileSync(`/proc/self/task/${tid}/status`, "latin1")).capabilities !== 0n,
-  ).length;
+/** One look at the threads: how many there are, and how many have a right. The runtime starts and ends them at will. */
+function countThreads(): { readonly before: number; readonly threads: number } {
+  const statuses = readdirSync("/proc/self/task").flatMap((tid) => {
+    try {
+      return [readFileSync(`/proc/self/task/${tid}/status`, "latin1")];
+    } catch {
+      return [];
+    }
+  });
+  const before = statuses.filter((status) => readRights(status).capabilities !== 0n).length;
+  return { before, threads: statuses.length };
 }
 
 async function liveInJail(plan: Plan): Promise<void> {
@@ -123,8 +130,7 @@ async function liveInJail(plan: Plan): Promise<void> {
     await makeThreads();
     openSync("/", "r");
   }
-  const before = threadsWithCapabilities();
-  const threads = readdirSync("/proc/self/task").length;
+  const { before, threads } = countThreads();
   const start = performance.now();
   if (plan.jail === null) dropAllRights();
   else enterJail(plan.jail);
