@@ -1,5 +1,6 @@
 import type { AccessRules } from "../access/access-file.ts";
 import type { AccessTables } from "../access/decide.ts";
+import type { ScannerHealth } from "../clamd/health.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 
@@ -13,6 +14,8 @@ export type ToRole =
 /** From the supervisor to a child. */
 export type ToChild =
   | ToRole
+  /** What is known of the servers now, all of them. */
+  | { readonly type: "scanners"; readonly scanners: readonly ScannerHealth[] }
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
   /** Two descriptors under `number` are the channel to the keeper and the way by which it passes descriptors. */
   | { readonly type: "keeper"; readonly number: number }
@@ -31,6 +34,8 @@ export interface ChildOptions {
   readonly hostName: string;
   /** The directory that becomes the child's root, or null. */
   readonly jail: string | null;
+  /** What is known of the servers when the child starts. */
+  readonly scanners: readonly ScannerHealth[];
 }
 
 /** From the supervisor to the keeper. */
@@ -54,6 +59,8 @@ export type FromRole =
 export type ChildRequest =
   /** A connexion to the server of that place in the settings' list. Milliseconds. */
   | { readonly type: "connect"; readonly id: number; readonly server: number; readonly deadline: number }
+  /** A scan failed at the server of that name: it is to be looked at now. */
+  | { readonly type: "trouble"; readonly server: string }
   /** An empty file without a name. */
   | { readonly type: "spool"; readonly id: number }
   /** The verified name of an address, without a zone. */
@@ -123,6 +130,7 @@ export function checkChildRequest(message: unknown): ChildRequest | null {
   if (type === "connect" && isNumber(id) && isNumber(server) && isNumber(deadline)) {
     return { type, id, server, deadline };
   }
+  if (type === "trouble" && typeof server === "string") return { type, server };
   if (type === "spool" && isNumber(id)) return { type, id };
   if (type === "name" && isNumber(id) && typeof address === "string" && ADDRESS.test(address)) {
     return { type, id, address };
@@ -200,7 +208,7 @@ function areStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every(isText);
 }
 
-const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain"];
+const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain", "scanners"];
 const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 
 /** The message if it is one of the supervisor's, else null. The supervisor is trusted: only the type is checked. */

@@ -22,6 +22,8 @@ export interface DeskWorld {
   readonly nameOf: (address: string) => Promise<string>;
   /** A child needs the access tables. */
   readonly onAccessWanted: () => void;
+  /** A scan of a child's failed at the server of that name, it says. */
+  readonly onTrouble: (server: string) => void;
 }
 
 /**
@@ -77,6 +79,7 @@ export async function openDesk(
       } else if (request.type === "log") scribe(request.lines);
       else if (request.type === "name") tellName(request);
       else if (request.type === "access") world.onAccessWanted();
+      else if (request.type === "trouble") world.onTrouble(request.server);
       else void work(request);
     },
     onEnd: () => {

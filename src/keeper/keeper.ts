@@ -98,6 +98,7 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       nameOf: (address) => keeper.names.nameOf(address),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
+      onTrouble: () => {},
     },
     () => desks.delete(desk),
   );

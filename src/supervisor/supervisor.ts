@@ -160,6 +160,7 @@ function crewPlan(settings: Settings, sockets: readonly ListeningSocket[], fileL
     maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
     hostName: hostname(),
     jail: settings.jail,
+    scanners: [],
   };
   return { children, options, listeners: sockets.map((socket) => socket.fd) };
 }

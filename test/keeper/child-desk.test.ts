@@ -53,6 +53,7 @@ async function openChild(): Promise<FakeChild> {
     log: (level: string, text: string) => logged.push(`${level}: ${text}`),
     nameOf: () => Promise.resolve("name.example"),
     onAccessWanted: () => {},
+    onTrouble: () => {},
   };
   await openDesk(theirs, theirPassing, world, () => {
     deskOver = true;
