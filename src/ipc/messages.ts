@@ -3,6 +3,7 @@ import type { AccessTables } from "../access/decide.ts";
 import type { ScannerHealth } from "../clamd/health.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
+import { checkFromEngine, type FromEngine } from "./engine-messages.ts";
 
 /** From the supervisor to every role. */
 export type ToRole =
@@ -52,6 +53,8 @@ export type ToKeeper =
 export type FromRole =
   | { readonly type: "ready" }
   | { readonly type: "pong" }
+  /** From the engine only. */
+  | FromEngine
   /** It cannot go on, and ends. */
   | { readonly type: "failed"; readonly reason: string };
 
@@ -117,7 +120,8 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (typeof message !== "object" || message === null) return null;
   const { type, reason } = message as Record<string, unknown>;
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
-  return type === "ready" || type === "pong" ? { type } : null;
+  if (type === "ready" || type === "pong") return { type };
+  return checkFromEngine(message);
 }
 
 /**
