@@ -16,9 +16,6 @@ export function refuseUnbuilt(options: GivenOptions): void {
     if (!option.built && values[option.long] !== undefined)
       throw notAvailable(`${optionLabel(option)}: not available yet`);
   }
-  if (values.external !== true) {
-    throw notAvailable("scanning without --external: not available yet; give --external and run clamd");
-  }
   const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
   if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
 }

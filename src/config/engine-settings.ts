@@ -11,6 +11,8 @@ export interface EngineSettings {
   /** Days; null: any age will do. */
   readonly oldestDatabase: number | null;
   readonly temporaryDirectory: string;
+  /** Whether clamd.conf or the environment names it. */
+  readonly temporaryGiven: boolean;
   readonly leaveTemporaryFiles: boolean;
   /** Threads that scan. */
   readonly threads: number;
@@ -128,6 +130,7 @@ const DEFAULT_MONITOR = 300;
 /** What of the surroundings settles the engine. */
 export interface EngineSurroundings {
   readonly temporaryDirectory: string;
+  readonly temporaryGiven: boolean;
   readonly cores: number;
   /** `--freshclam-monitor`, seconds. */
   readonly monitor: number | null;
@@ -141,6 +144,7 @@ export function resolveEngine(conf: ClamdConf, around: EngineSurroundings): Engi
     databaseDirectory: textOf(conf, "DatabaseDirectory") ?? "/var/lib/clamav",
     oldestDatabase: numberOf(conf, "FailIfCvdOlderThan"),
     temporaryDirectory: around.temporaryDirectory,
+    temporaryGiven: around.temporaryGiven,
     leaveTemporaryFiles: booleanOf(conf, "LeaveTemporaryFiles"),
     threads: threadsFor(conf, around.cores),
     databaseOptions: databaseOptions(conf),

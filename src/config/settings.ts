@@ -3,8 +3,9 @@ import type { CommandLine } from "../cli/command-line.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
 import type { LogSettings } from "../log/choice.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
+import { type EngineSettings, type EngineSurroundings, resolveEngine } from "./engine-settings.ts";
 import { resolveLogSettings } from "./log-settings.ts";
-import { externalScanners } from "./servers.ts";
+import { engineScanner, externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
@@ -18,6 +19,8 @@ export interface Settings {
   readonly foreground: boolean;
   /** The clamd servers, at least one. */
   readonly servers: readonly ServerAddress[];
+  /** The built-in engine, which is the only server then; null with `--external`. */
+  readonly engine: EngineSettings | null;
   /** MaxThreads of clamd.conf, 1 or more. */
   readonly maxThreads: number;
   /** Seconds; 0: clamd.conf says 0. */
@@ -64,7 +67,14 @@ export interface Surroundings {
   readonly tmpdir: string | undefined;
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
+  /** Address of the engine's socket, in the abstract namespace. */
+  readonly engineSocket?: string | undefined;
+  /** Processors of this host. */
+  readonly cores?: number | undefined;
 }
+
+/** Tests of settings need not care where an engine would listen. */
+const SOME_SOCKET = "\0clamav-milter-engine";
 
 export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
 
@@ -76,13 +86,19 @@ export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
  */
 export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: Surroundings): Settings {
   const { values, ignore } = line.options;
-  const scanners = externalScanners(line.options, conf);
+  const internal = values.external !== true;
+  const scanners = internal
+    ? engineScanner(around.engineSocket ?? SOME_SOCKET)
+    : externalScanners(line.options, conf);
+  const log = resolveLogSettings(line.options, conf);
+  const temporary = textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || null);
   const streamMaxLength = sizeOf(conf, "StreamMaxLength");
   return frozen({
     sockets: line.sockets,
     configFile: conf.file,
     foreground: values.foreground === true || booleanOf(conf, "Foreground"),
     servers: scanners.servers,
+    engine: internal ? resolveEngine(conf, engineSurroundings(line, around, temporary, log)) : null,
     maxThreads: numberOf(conf, "MaxThreads") ?? 10,
     readTimeout: numberOf(conf, "ReadTimeout") ?? 120,
     streamMaxLength,
@@ -95,7 +111,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     acceptOnError: values["dont-scan-on-error"] === true,
     discardInfected: values.noreject === true,
     quiet: values.quiet === true,
-    temporaryDirectory: textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || "/tmp"),
+    temporaryDirectory: temporary ?? SYSTEM_TEMPORARY,
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
     socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),
     socketGroup: textValue(values["socket-group"]),
@@ -103,7 +119,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     supplementaryGroups: booleanOf(conf, "AllowSupplementaryGroups"),
     jail: textValue(values.chroot),
     pidFile: textValue(values.pidfile),
-    log: resolveLogSettings(line.options, conf),
+    log,
     warnings: [
       ...conf.warnings,
       ...scanners.warnings,
@@ -111,6 +127,24 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
       ...(around.warnings ?? []),
     ],
   });
+}
+
+const SYSTEM_TEMPORARY = "/tmp";
+
+function engineSurroundings(
+  line: RunCommandLine,
+  around: Surroundings,
+  temporary: string | null,
+  log: LogSettings,
+): EngineSurroundings {
+  const monitor = textValue(line.options.values["freshclam-monitor"]);
+  return {
+    temporaryDirectory: temporary ?? SYSTEM_TEMPORARY,
+    temporaryGiven: temporary !== null,
+    cores: around.cores ?? 1,
+    monitor: monitor === null ? null : Number(monitor),
+    debug: log.debugLevel > 0,
+  };
 }
 
 function textValue(value: string | true | undefined): string | null {

@@ -19,6 +19,10 @@ import { type RunCommandLine, resolveSettings, type Settings } from "./settings.
 
 /** The outside world as far as start-up needs it; see system-edge.ts for the real one. */
 export interface StartEdge extends CfReader {
+  /** Where the built-in engine listens. */
+  readonly engineSocket?: string;
+  /** Processors of this host. */
+  readonly cores?: number;
   readonly uid: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** @throws Error when nothing is found there */
@@ -60,7 +64,8 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
   refuseUnbuilt(line.options);
-  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, warnings });
+  const { uid, engineSocket, cores } = edge;
+  return resolveSettings(line, conf, { uid, tmpdir: edge.env.TMPDIR, warnings, engineSocket, cores });
 }
 
 function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {

@@ -33,7 +33,7 @@ export function startWarnings(
       `${byNetwork.text} without --local: mail that the MTA passes on from the local network is not scanned`,
     );
   }
-  if (servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
+  if (values.external === true && servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
     const remedy = `AlertExceedsMax yes in ${conf.file} would report them`;
     warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
   }

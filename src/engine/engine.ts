@@ -1,6 +1,5 @@
 /** The engine process: libclamav, one database, several threads that scan; to the rest of the program one more clamd. */
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { EngineSettings } from "../config/engine-settings.ts";
 import { checkToEngine, type EngineOptions, type ToEngine } from "../ipc/engine-messages.ts";
@@ -84,7 +83,7 @@ function loadOrTell<T>(end: RoleEnd, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    end.send({ type: "failed", reason: error.message });
+    end.send({ type: "unusable", reason: error.message });
     process.exit(1);
   }
 }
@@ -166,27 +165,4 @@ function startThread<E>(order: ThreadOrder, onEvent: (event: E) => void): void {
   worker.on("exit", (code) => {
     throw new Error(`the ${order.thread} thread has ended with ${code}`);
   });
-}
-
-/** Makes a directory for one engine. @returns its path @throws Error */
-export function makeTemporaryDirectory(base: string): string {
-  const path = join(base, `clamav-milter-engine.${process.pid}.${crypto.randomUUID().slice(0, 8)}`);
-  mkdirSync(path, { mode: 0o700 });
-  return path;
-}
-
-/** Removes it with all that scans have left there. */
-export function removeTemporaryDirectory(path: string): void {
-  rmSync(path, { recursive: true, force: true });
-}
-
-/** Whether a directory can be written. */
-export function isWritable(path: string): boolean {
-  try {
-    closeSync(openSync(join(path, `.probe.${process.pid}`), "wx", 0o600));
-    rmSync(join(path, `.probe.${process.pid}`));
-    return true;
-  } catch {
-    return false;
-  }
 }

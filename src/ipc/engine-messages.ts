@@ -29,6 +29,8 @@ export type FromEngine =
       /** Whether the anti-virus test file was found. */
       readonly finds: boolean;
     }
+  /** It cannot be used, for that reason, and ends. */
+  | { readonly type: "unusable"; readonly reason: string }
   /** A thread does not come back from a message: the engine has to be replaced. */
   | { readonly type: "stuck" }
   /** Retired, and every client has its answer. */
@@ -48,8 +50,9 @@ export function checkToEngine(message: unknown): ToEngine | null {
 /** The message if it is one that an engine may send, else null: it reads mail, and may have been taken over by it. */
 export function checkFromEngine(message: unknown): FromEngine | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, version, signatures, finds, problem } = message as Record<string, unknown>;
+  const { type, version, signatures, finds, problem, reason } = message as Record<string, unknown>;
   if (type === "stuck" || type === "idle") return { type };
+  if (type === "unusable" && typeof reason === "string") return { type, reason: oneLine(reason) };
   if (type === "temporary" && (problem === null || typeof problem === "string")) {
     return { type, problem: problem === null ? null : oneLine(problem) };
   }

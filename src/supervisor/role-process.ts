@@ -1,4 +1,5 @@
 import { type Channel, openChannel } from "../ipc/channel.ts";
+import type { FromEngine } from "../ipc/engine-messages.ts";
 import { checkFromRole } from "../ipc/messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
@@ -26,6 +27,8 @@ export interface RoleEvents {
   onExit(role: RoleProcess, how: string): void;
   /** It broke the rules of the channel or hangs, and was killed for it. */
   onOffence(role: RoleProcess, what: string): void;
+  /** The engine tells something; other roles must not. */
+  onEngine?(role: RoleProcess, message: FromEngine): void;
 }
 
 const SIGKILL = 9;
@@ -75,10 +78,11 @@ export async function startRole(
         if (known === null) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
-        else {
+        else if (known.type === "ready") {
           heart.start();
           events.onReady(role);
-        }
+        } else if (events.onEngine === undefined) offend("sent a message of no known kind");
+        else events.onEngine(role, known);
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);
@@ -118,7 +122,7 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
       // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
       cmd: ["/proc/self/exe", ROLES[name]],
       argv0: `clamav-milter: ${name}`,
-      env: roleEnvironment(),
+      env: roleEnvironment(name),
       // The first given descriptor becomes CHANNEL_FD, which follows standard error.
       stdio: ["ignore", "ignore", "inherit", ...given],
     });
@@ -128,13 +132,17 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
   }
 }
 
-/** Nothing of the caller's environment but its time zone: a variable must not change what a role does. */
-function roleEnvironment(): Record<string, string> {
-  const zone = process.env.TZ;
+/**
+ * Nothing of the caller's environment but its time zone: a variable must not change what a role does. The engine may
+ * have a libclamav that is not where the system looks for libraries.
+ */
+function roleEnvironment(name: RoleName): Record<string, string> {
+  const { TZ: zone, LD_LIBRARY_PATH: libraries } = process.env;
   return {
     PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
     LANG: "C.UTF-8",
     ...(zone === undefined ? {} : { TZ: zone }),
+    ...(name === "engine" && libraries !== undefined ? { LD_LIBRARY_PATH: libraries } : {}),
   };
 }
 

@@ -8,6 +8,7 @@ import { monotonicMicroseconds, nameProcess, raiseFileLimit, setUmask } from "..
 import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
 import { Crew } from "./crew.ts";
+import { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { takePidFile } from "./pid-file.ts";
@@ -36,7 +37,7 @@ export interface SupervisorOrder {
 }
 
 /** What has to be undone in the end, last first. */
-type Undo = (() => void)[];
+type Undo = (() => void | Promise<void>)[];
 
 /**
  * Runs the program until it is told to stop: takes its user, opens pidfile and sockets, checks the scanners, starts
@@ -48,15 +49,15 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   try {
     await run(order, undo);
   } finally {
-    undoAll(undo);
+    await undoAll(undo);
   }
 }
 
 /** What cannot be undone must not keep the rest from it. */
-function undoAll(undo: Undo): void {
+async function undoAll(undo: Undo): Promise<void> {
   for (const step of undo.reverse()) {
     try {
-      step();
+      await step();
     } catch {
       // The log may be closed already, and there is nothing to be done about it.
     }
@@ -80,7 +81,8 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
-  await Promise.race([requireScanners(settings.servers), signals.stop]);
+  const engines = enginesFor(settings, log, undo);
+  await Promise.race([prepareScanners(settings, engines), signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));
   // Those of a service manager are given once, whatever ports the command line names.
@@ -91,8 +93,9 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   if (!signals.stopped) accepting(order, manager, sockets, log);
   const heartbeat = startHeartbeat(manager, crew);
   signals.onReload(() => {
-    if (!signals.stopped) reload(order, crew, manager, log, reopen);
+    if (!signals.stopped) reload(order, crew, engines, manager, log, reopen);
   });
+  signals.onDatabase(() => engines?.reload("SIGUSR2"));
   signals.onReopen(() => {
     reopen();
     crew.reopenLogs();
@@ -103,9 +106,37 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   // First the sockets: what comes now is for the MTA to keep.
   for (const socket of sockets) socket.release();
   await crew.stop();
+  await engines?.stop();
   log("info", "stopped");
   if (signals.faulty)
     throw new StartError("FAULT", EXIT.SOFTWARE, "ended by a fault of its own; the log tells it");
+}
+
+/** The built-in engine's keeper, without `--external`. */
+function enginesFor(settings: Settings, log: Log, undo: Undo): Engines | null {
+  const [server] = settings.servers;
+  if (settings.engine === null || server?.kind !== "unix") return null;
+  const engines = new Engines(settings.engine, {
+    socket: server.path,
+    jail: settings.jail,
+    log,
+    startWithout: settings.acceptOnError,
+  });
+  undo.push(() => engines.stop());
+  return engines;
+}
+
+/** @throws StartError 69 when a clamd is missing, 78 when the engine lacks library or database */
+async function prepareScanners(settings: Settings, engines: Engines | null): Promise<void> {
+  if (engines === null) {
+    await requireScanners(settings.servers);
+    return;
+  }
+  try {
+    await engines.start();
+  } catch (error) {
+    throw new StartError("NO_ENGINE", EXIT.CONFIG, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function textOf(error: unknown): string {
@@ -205,6 +236,7 @@ function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof 
 function reload(
   order: SupervisorOrder,
   crew: Crew,
+  engines: Engines | null,
   manager: ServiceManager,
   log: Log,
   reopen: (settings?: Settings["log"]) => void,
@@ -217,6 +249,7 @@ function reload(
     }
     reopen(settings.log);
     crew.renew(settings);
+    if (settings.engine !== null) engines?.renew(settings.engine);
     log("info", "the settings were read again");
   } catch (error) {
     reopen();

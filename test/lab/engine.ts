@@ -7,7 +7,14 @@ import { type EngineSettings, resolveEngine } from "../../src/config/engine-sett
 import { openChannel } from "../../src/ipc/channel.ts";
 import type { FromRole } from "../../src/ipc/messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../../src/os/descriptor-passing.ts";
-import { AF_UNIX, bindSocket, closeDescriptor, listenSocket, socketPair, streamSocket } from "../../src/os/libc.ts";
+import {
+  AF_UNIX,
+  bindSocket,
+  closeDescriptor,
+  listenSocket,
+  socketPair,
+  streamSocket,
+} from "../../src/os/libc.ts";
 import { unixAddress } from "../../src/os/sockaddr.ts";
 import { until } from "./wait.ts";
 
@@ -30,7 +37,7 @@ export interface LabEngine {
 
 /** Settings as the program makes them from a clamd.conf. */
 export function engineSettings(conf: string, temporaryDirectory: string): EngineSettings {
-  const around = { temporaryDirectory, cores: 2, monitor: null, debug: false };
+  const around = { temporaryDirectory, temporaryGiven: true, cores: 2, monitor: null, debug: false };
   return resolveEngine(parseClamdConf(conf, "clamd.conf"), around);
 }
 
