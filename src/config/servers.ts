@@ -38,7 +38,7 @@ export function externalScanners(options: GivenOptions, conf: ClamdConf): Scanne
 
 /** The only server without `--external`. @param socket its address in the abstract namespace */
 export function engineScanner(socket: string): Scanners {
-  return { servers: [{ kind: "unix", path: socket, name: "built-in engine" }], warnings: [] };
+  return { servers: [{ kind: "unix", path: socket, name: "built-in-engine" }], warnings: [] };
 }
 
 function listedServers(list: string, port: number | null, conf: ClamdConf): Scanners {

@@ -1,5 +1,5 @@
 /** The engine process: libclamav, one database, several threads that scan; to the rest of the program one more clamd. */
-import { closeSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { EngineSettings } from "../config/engine-settings.ts";
 import { checkToEngine, type EngineOptions, type ToEngine } from "../ipc/engine-messages.ts";
@@ -7,9 +7,10 @@ import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { dieWithParent, nameProcess, raiseFileLimit } from "../os/libc.ts";
+import { replaceDescriptor } from "../os/memory-stream.ts";
 import { numberPipe, putNumber } from "../os/pipes.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
-import { capturingStandardError, passOnStandardError } from "../os/standard-error-capture.ts";
+import { capturingStandardError } from "../os/standard-error-capture.ts";
 import { openNameless } from "../scan/spool-file.ts";
 import { canaryMail } from "./canary.ts";
 import { type Database, loadDatabase, setTemporaryDirectory } from "./database.ts";
@@ -20,8 +21,9 @@ import { fileScanner, type ScanThreadEvent, type ScanThreadOrder } from "./scan-
 import type { ThreadOrder } from "./thread.ts";
 
 const SIGKILL = 9;
-/** Sentences of libclamav's that may go into one line. */
-const MOST_REASONS = 3;
+const STANDARD_ERROR = 2;
+/** Sentences of libclamav's that are passed on. */
+const MOST_SENTENCES = 3;
 
 /** The role that scans, when the program does so itself. */
 export async function runEngine(): Promise<void> {
@@ -49,7 +51,8 @@ function start(settings: EngineSettings, options: EngineOptions, end: RoleEnd): 
     loadOrTell(end, () => loadLibrary()),
     settings,
   );
-  const database = load(library, settings, options, end);
+  const { database, warnings } = load(library, settings, options, end);
+  if (!settings.debug) silenceStandardError();
   if (options.jail !== null) enterJail(options.jail);
   else if (process.getuid?.() !== 0) dropAllRights();
   const { temporaryInside: temporary } = options;
@@ -64,7 +67,8 @@ function start(settings: EngineSettings, options: EngineOptions, end: RoleEnd): 
     fileScanner({ ...common, number: 0 }, () => {}),
   );
   const say = startThreads(settings, database, common, end);
-  end.send({ type: "loaded", version: database.version, signatures: database.signatures, finds });
+  const { version, signatures } = database;
+  end.send({ type: "loaded", version, signatures, finds, warnings });
   end.ready();
   return say;
 }
@@ -88,26 +92,37 @@ function loadOrTell<T>(end: RoleEnd, work: () => T): T {
   }
 }
 
-function load(library: Library, settings: EngineSettings, options: EngineOptions, end: RoleEnd): Database {
+function load(library: Library, settings: EngineSettings, options: EngineOptions, end: RoleEnd): Loaded {
   const { outcome, text } = capturingStandardError(() =>
     loadDatabase(library, settings, options.temporaryOutside),
   );
-  if ("value" in outcome) {
-    passOnStandardError(text);
-    return outcome.value;
-  }
+  if ("value" in outcome) return { database: outcome.value, warnings: sentences(text, "Warning") };
   return loadOrTell(end, () => {
     const { error } = outcome;
-    const reasons = errorLines(text);
+    const reasons = sentences(text, "Error").join("; ");
     if (!(error instanceof EngineError) || reasons === "") throw error;
     throw new EngineError(error.code, `${error.message} (${reasons})`);
   });
 }
 
-/** libclamav's last sentences, in the order in which it said them: they name the file and the line. */
-export function errorLines(text: string): string {
-  const lines = [...text.matchAll(/^LibClamAV Error: (.*)$/gm)].map(([, sentence = ""]) => sentence.trim());
-  return [...new Set(lines)].slice(0, MOST_REASONS).join("; ");
+interface Loaded {
+  readonly database: Database;
+  readonly warnings: readonly string[];
+}
+
+/** libclamav's sentences of one kind, in the order in which it said them: they name the file and the line. */
+export function sentences(text: string, kind: "Error" | "Warning"): string[] {
+  const lines = [...text.matchAll(new RegExp(`^LibClamAV ${kind}: (.*)$`, "gm"))];
+  // Boxes of asterisks go around some.
+  const plain = lines.map(([, line = ""]) => line.replaceAll(/^\W+|\*+$/g, "").trim());
+  return [...new Set(plain)].filter((line) => line !== "").slice(0, MOST_SENTENCES);
+}
+
+/** What libclamav says while it scans comes from mails, and is not for anybody's terminal. */
+function silenceStandardError(): void {
+  const nowhere = openSync("/dev/null", "w");
+  replaceDescriptor(nowhere, STANDARD_ERROR);
+  closeSync(nowhere);
 }
 
 function findsTestVirus(temporary: string, scanFile: (file: number) => string): boolean {

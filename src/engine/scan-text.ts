@@ -2,6 +2,9 @@
 const CL_CLEAN = 0;
 const CL_VIRUS = 1;
 
+/** libclamav tells this name of a file that it does not even look into to callbacks only. */
+export const TOO_LARGE_NAME = "Heuristics.Limits.Exceeded.MaxFileSize";
+
 /** What libclamav made of a file. */
 export interface ScanOutcome {
   /** enum cl_error_t. */

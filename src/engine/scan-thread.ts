@@ -75,7 +75,7 @@ export function fileScanner(
     const { size, regular } = sizeOf(file);
     if (!regular) return "Not a regular file ERROR";
     if (problem(size) !== null) return "Can't create temporary file ERROR";
-    const text = scanText(scanner.scan(file));
+    const text = scanText(scanner.scan(file, size));
     return text === "OK" && problem(size) !== null ? "Can't write to temporary file ERROR" : text;
   };
 }

@@ -2,9 +2,11 @@
 import { CString, type Pointer, ptr } from "bun:ffi";
 import { errorText } from "./database.ts";
 import type { Library } from "./library.ts";
-import type { ScanOutcome } from "./scan-text.ts";
+import { type ScanOutcome, TOO_LARGE_NAME } from "./scan-text.ts";
 
 const CL_CLEAN = 0;
+/** CL_ENGINE_MAX_FILESIZE of enum cl_engine_field. */
+const MAX_FILESIZE = 1;
 
 /** libclamav's scan function with the memory that it needs. */
 export class Scanner {
@@ -12,6 +14,7 @@ export class Scanner {
   readonly #engine: Pointer;
   /** struct cl_scan_options { uint32_t general, parse, heuristic, mail, dev; } */
   readonly #options: Uint32Array;
+  readonly #maxFileSize: number;
   readonly #name = new BigUint64Array(1);
   readonly #scanned = new BigUint64Array(1);
 
@@ -19,10 +22,11 @@ export class Scanner {
     this.#library = library;
     this.#engine = engine;
     this.#options = new Uint32Array(options);
+    this.#maxFileSize = Number(library.cl_engine_get_num(engine, MAX_FILESIZE, null));
   }
 
-  /** Scans a regular file. Blocks the thread; libclamav ends it by MaxScanTime. */
-  scan(fd: number): ScanOutcome {
+  /** Scans a regular file of so many bytes. Blocks the thread; libclamav ends it by MaxScanTime. */
+  scan(fd: number, size: number): ScanOutcome {
     this.#name[0] = 0n;
     const status = this.#library.cl_scandesc(
       fd,
@@ -33,9 +37,10 @@ export class Scanner {
       ptr(this.#options),
     );
     const name = Number(this.#name[0]);
+    const unread = this.#maxFileSize > 0 && size > this.#maxFileSize ? TOO_LARGE_NAME : null;
     return {
       status,
-      name: name === 0 ? null : new CString(name as Pointer).toString(),
+      name: name === 0 ? (status === CL_CLEAN ? null : unread) : new CString(name as Pointer).toString(),
       words: status === CL_CLEAN ? "" : errorText(this.#library, status),
     };
   }

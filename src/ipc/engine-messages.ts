@@ -28,6 +28,8 @@ export type FromEngine =
       readonly signatures: number;
       /** Whether the anti-virus test file was found. */
       readonly finds: boolean;
+      /** What libclamav warns of, such as an old database. */
+      readonly warnings: readonly string[];
     }
   /** It cannot be used, for that reason, and ends. */
   | { readonly type: "unusable"; readonly reason: string }
@@ -39,6 +41,7 @@ export type FromEngine =
   | { readonly type: "temporary"; readonly problem: string | null };
 
 const LONGEST_TEXT = 500;
+const MOST_WARNINGS = 5;
 const TO_ENGINE: readonly unknown[] = ["start", "listen", "retire"];
 
 /** The message if it is one of the supervisor's, else null. The supervisor is trusted: only the type is checked. */
@@ -50,14 +53,16 @@ export function checkToEngine(message: unknown): ToEngine | null {
 /** The message if it is one that an engine may send, else null: it reads mail, and may have been taken over by it. */
 export function checkFromEngine(message: unknown): FromEngine | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, version, signatures, finds, problem, reason } = message as Record<string, unknown>;
+  const { type, version, signatures, finds, problem, reason, warnings } = message as Record<string, unknown>;
   if (type === "stuck" || type === "idle") return { type };
   if (type === "unusable" && typeof reason === "string") return { type, reason: oneLine(reason) };
   if (type === "temporary" && (problem === null || typeof problem === "string")) {
     return { type, problem: problem === null ? null : oneLine(problem) };
   }
   if (type !== "loaded" || typeof version !== "string" || typeof signatures !== "number") return null;
-  return typeof finds === "boolean" ? { type, version: oneLine(version), signatures, finds } : null;
+  if (typeof finds !== "boolean" || !Array.isArray(warnings)) return null;
+  const lines = warnings.slice(0, MOST_WARNINGS).map((line) => oneLine(String(line)));
+  return { type, version: oneLine(version), signatures, finds, warnings: lines };
 }
 
 function oneLine(text: string): string {

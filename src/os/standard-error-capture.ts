@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { closeDescriptor, duplicate } from "./libc.ts";
 import { memoryStream, replaceDescriptor } from "./memory-stream.ts";
 
@@ -32,13 +32,4 @@ export function capturingStandardError<T>(work: () => T): Captured<T> {
 function readWhole(memory: number): string {
   // Its position is at the end: a descriptor of its own begins at the start.
   return readFileSync(`/proc/self/fd/${memory}`, "utf8");
-}
-
-/** Writes what was captured where it would have gone. */
-export function passOnStandardError(text: string): void {
-  try {
-    writeSync(STANDARD_ERROR, text);
-  } catch {
-    // EPIPE or EAGAIN: there is nowhere left to say so.
-  }
 }

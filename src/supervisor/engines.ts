@@ -199,6 +199,7 @@ export class Engines {
     if (old !== null) this.#dismiss(old);
     this.#listen(role);
     log("info", `virus database loaded: ${loaded.signatures} signatures, ${loaded.version}`);
+    for (const warning of loaded.warnings) log("warning", `libclamav: ${warning}`);
     if (!loaded.finds) log("warning", "the virus database does not know the test virus EICAR");
     this.#started.resolve();
     if (this.#again) this.#load();
