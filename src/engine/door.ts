@@ -33,7 +33,9 @@ export type DoorEvent =
   /** A scan has gone on past its deadline: its thread may never come back. */
   | { readonly kind: "stuck" }
   /** Retired, and nothing is under way any more. */
-  | { readonly kind: "idle" };
+  | { readonly kind: "idle" }
+  /** Streams cannot be collected in the temporary directory, for this reason, or can be again (null). */
+  | { readonly kind: "temporary"; readonly problem: string | null };
 
 interface Client {
   readonly fd: number;
@@ -60,6 +62,7 @@ export class Door {
   readonly #clients = new Map<number, Client>();
   #listener: number | null = null;
   #retired = false;
+  #problem: string | null = null;
 
   constructor(order: DoorOrder, tell: (event: DoorEvent) => void) {
     this.#order = order;
@@ -99,6 +102,7 @@ export class Door {
     this.#retired = true;
     if (this.#listener !== null) this.#epoll.remove(this.#listener);
     this.#listener = null;
+    this.#look();
   }
 
   #accept(listener: number): void {
@@ -121,13 +125,29 @@ export class Door {
       threads,
       send: (text) => this.#send(fd, text),
       scan: (order) => this.#scan(fd, order),
-      openStream: () => openNameless(temporaryDirectory),
-      writeStream: (file, bytes) => {
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at);
-      },
+      openStream: () => this.#watched(() => openNameless(temporaryDirectory)),
+      writeStream: (file, bytes) =>
+        this.#watched(() => {
+          for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at);
+        }),
       closeFile: closeDescriptor,
       close: () => this.#leave(fd),
     });
+  }
+
+  /** Does something in the temporary directory, and tells when that begins or ceases to fail. */
+  #watched<T>(work: () => T): T {
+    let problem: string | null = null;
+    try {
+      return work();
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+      throw error;
+    } finally {
+      // An open stream shows nothing: a write to it does.
+      if ((problem === null) !== (this.#problem === null)) this.#tell({ kind: "temporary", problem });
+      this.#problem = problem;
+    }
   }
 
   #read(client: Client): void {

@@ -22,6 +22,8 @@ import type { ThreadOrder } from "./thread.ts";
 
 const SIGKILL = 9;
 const STANDARD_ERROR = 2;
+/** The thread at the door among those that have numbers. */
+const DOOR = 0;
 /** Sentences of libclamav's that are passed on. */
 const MOST_SENTENCES = 3;
 
@@ -145,15 +147,15 @@ function startThreads(
   const jobPipe = numberPipe();
   const orderPipe = numberPipe();
   const problems = new Set<number>();
+  const onProblem = (thread: number, problem: string | null): void => {
+    const before = problems.size;
+    if (problem === null) problems.delete(thread);
+    else problems.add(thread);
+    if ((problems.size === 0) !== (before === 0)) end.send({ type: "temporary", problem });
+  };
   for (let number = 1; number <= settings.threads; number++) {
     const order: ScanThreadOrder = { ...common, number, jobs, jobPipe: jobPipe.readEnd };
-    startThread({ thread: "scan", order }, (event: ScanThreadEvent) => {
-      const before = problems.size;
-      if (event.problem === null) problems.delete(number);
-      else problems.add(number);
-      const changed = (problems.size === 0) !== (before === 0);
-      if (changed) end.send({ type: "temporary", problem: event.problem });
-    });
+    startThread({ thread: "scan", order }, ({ problem }: ScanThreadEvent) => onProblem(number, problem));
   }
   const order: DoorOrder = {
     jobs,
@@ -166,7 +168,10 @@ function startThreads(
     temporaryDirectory: common.temporaryDirectory,
     uid: process.getuid?.() ?? -1,
   };
-  startThread({ thread: "door", order }, (event: DoorEvent) => end.send({ type: event.kind }));
+  startThread({ thread: "door", order }, (event: DoorEvent) => {
+    if (event.kind === "temporary") onProblem(DOOR, event.problem);
+    else end.send({ type: event.kind });
+  });
   return (word) => putNumber(orderPipe.writeEnd, word);
 }
 
