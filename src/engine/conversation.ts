@@ -56,6 +56,11 @@ export class Conversation {
     this.#edge = edge;
   }
 
+  /** Whether the client is between two commands. */
+  get idle(): boolean {
+    return this.#mode.kind === "command" && this.#line === "";
+  }
+
   /** Takes what came, descriptors first: they come with the last byte at the latest. */
   receive(bytes: Uint8Array, descriptors: readonly number[]): void {
     this.#descriptors.push(...descriptors);

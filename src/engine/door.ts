@@ -226,7 +226,7 @@ export class Door {
         if (this.#jobs.runningFor(place, now) > this.#order.scanDeadline) this.#giveUp(client, place);
       }
       // An idle client of a retired engine finds the new one when it comes again.
-      if (this.#retired && client.jobs.size === 0) this.#leave(client.fd);
+      if (this.#retired && client.jobs.size === 0 && client.conversation.idle) this.#leave(client.fd);
       this.#closeIfThrough(client);
     }
     if (this.#retired && this.#clients.size === 0) this.#tell({ kind: "idle" });

@@ -1,5 +1,5 @@
 /** libclamav, loaded at run time from the host. Every binding stands with its C prototype (clamav.h of 1.4). */
-import { dlopen, FFIType } from "bun:ffi";
+import { ptr as addressOf, CString, dlopen, FFIType, linkSymbols, type Pointer } from "bun:ffi";
 
 const { ptr, i32, i64, u32, cstring } = FFIType;
 
@@ -42,6 +42,12 @@ const PROTOTYPES = {
 const { symbols: libc } = dlopen("libc.so.6", {
   // int mallopt(int param, int value);
   mallopt: { args: [i32, i32], returns: i32 },
+  // void *dlopen(const char *filename, int flags);
+  dlopen: { args: [ptr, i32], returns: ptr },
+  // void *dlsym(void *handle, const char *symbol);
+  dlsym: { args: [ptr, ptr], returns: ptr },
+  // char *dlerror(void);
+  dlerror: { args: [], returns: ptr },
 });
 
 /** The functions of libclamav. */
@@ -64,8 +70,28 @@ export class EngineError extends Error {
   }
 }
 
+type Prototypes = typeof PROTOTYPES;
+type Linked = { [Name in keyof Prototypes]: Prototypes[Name] & { readonly ptr: Pointer } };
+
+const RTLD_NOW = 2;
+
+/** Not by the runtime's own function: that also looks in the current directory, where anybody may have put a file. */
 function bind(name: string) {
-  return dlopen(name, PROTOTYPES);
+  const file = cString(name);
+  const handle = libc.dlopen(addressOf(file), RTLD_NOW);
+  if (typeof handle !== "number") throw new Error(loaderError());
+  const linked = Object.entries(PROTOTYPES).map(([symbol, prototype]) => {
+    const text = cString(symbol);
+    const address = libc.dlsym(handle, addressOf(text));
+    if (typeof address !== "number") throw new Error(loaderError());
+    return [symbol, { ...prototype, ptr: address }];
+  });
+  return linkSymbols(Object.fromEntries(linked) as Linked);
+}
+
+function loaderError(): string {
+  const text = libc.dlerror();
+  return typeof text === "number" ? new CString(text).toString() : "no reason is known";
 }
 
 /**
@@ -82,7 +108,7 @@ export function loadLibrary(names: readonly string[] = NAMES): Library {
     }
   }
   // The first name is the one that should have been there: what keeps it away is worth knowing.
-  const reason = (reasons[0] ?? "").replace(/^Failed to open library "[^"]*": /, "");
+  const reason = reasons[0] ?? "no name is known";
   throw new EngineError(
     "NO_LIBRARY",
     `libclamav cannot be loaded: ${reason}; install it (Debian: libclamav12, Fedora: clamav-lib), or give --external and run clamd`,

@@ -91,7 +91,6 @@ describe("what is not available yet is refused with 69", () => {
   }
 
   const others: readonly (readonly [string, string])[] = [
-    ["--foreground /s", "scanning without --external: not available yet"],
     ["-e --foreground -s a:b /s", "--server: more than one server: not available yet"],
   ];
   test.each(others)("%s", (text, message) => {
@@ -152,6 +151,7 @@ describe("--help and --version", () => {
       servers: [],
       readTimeout: 0,
       problem: null,
+      databaseDirectory: "/var/lib/clamav",
     });
   });
 
@@ -161,6 +161,7 @@ describe("--help and --version", () => {
       servers: [{ kind: "unix", path: "/run/clamd.ctl", name: "unix:/run/clamd.ctl" }],
       readTimeout: 120,
       problem: null,
+      databaseDirectory: null,
     });
   });
 

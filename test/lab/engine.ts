@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cachedPart, REPOSITORY } from "../../scripts/debian/parts.ts";
@@ -41,10 +41,15 @@ export function engineSettings(conf: string, temporaryDirectory: string): Engine
   return resolveEngine(parseClamdConf(conf, "clamd.conf"), around);
 }
 
-/** Starts the engine's role from source, as its supervisor does, and has it listen. */
-export async function startEngine(conf: string, temporary?: string, path?: string): Promise<LabEngine> {
+/**
+ * Starts the engine's role from source, as its supervisor does, and has it listen. One that cannot be used has said
+ * why in `told`.
+ * @param change to the settings that clamd.conf makes
+ */
+export async function startEngine(conf: string, change: Partial<EngineSettings> = {}): Promise<LabEngine> {
   const folder = mkdtempSync(join(tmpdir(), "lab-engine-"));
-  const directory = temporary ?? folder;
+  const directory = join(folder, "temporary");
+  mkdirSync(directory);
   const [ours, theirs] = socketPair();
   const [passing, theirPassing] = descriptorSocketPair();
   const child = Bun.spawn({
@@ -60,7 +65,7 @@ export async function startEngine(conf: string, temporary?: string, path?: strin
     onEnd: () => {},
   });
   const options = { jail: null, temporaryOutside: directory, temporaryInside: directory };
-  channel.send({ type: "start", settings: engineSettings(conf, directory), options });
+  channel.send({ type: "start", settings: { ...engineSettings(conf, directory), ...change }, options });
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL");
     await child.exited;
@@ -68,7 +73,7 @@ export async function startEngine(conf: string, temporary?: string, path?: strin
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await until(() => told.find(({ type }) => type === "ready" || type === "failed"), {
+    await until(() => told.find(({ type }) => ["ready", "failed", "unusable"].includes(type)), {
       deadline: 20_000,
       what: "the engine to be ready",
     });
@@ -76,12 +81,14 @@ export async function startEngine(conf: string, temporary?: string, path?: strin
     await stop();
     throw error;
   }
-  const socket = path ?? `\0lab-engine-${child.pid}`;
+  const socket = `\0lab-engine-${child.pid}`;
   const listener = streamSocket(AF_UNIX, true);
   bindSocket(listener, unixAddress(socket));
   listenSocket(listener, 64);
-  sendDescriptors(passing, 1, [listener]);
-  channel.send({ type: "listen", number: 1 });
+  if (told.some(({ type }) => type === "ready")) {
+    sendDescriptors(passing, 1, [listener]);
+    channel.send({ type: "listen", number: 1 });
+  }
   closeDescriptor(listener);
   const retire = (): void => channel.send({ type: "retire" });
   return { pid: child.pid, socket, temporary: directory, told, retire, stop };
