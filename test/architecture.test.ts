@@ -16,12 +16,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scan: ["clamd"],
   response: ["log", "milter", "scan"],
   config: ["clamd", "cli", "scan", "log"],
-  ipc: ["access", "config", "log"],
-  engine: ["config", "ipc", "os", "scan"],
+  ipc: ["access", "clamd", "config", "log"],
+  engine: ["clamd", "config", "ipc", "os", "scan"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
   keeper: ["access", "clamd", "config", "ipc", "log", "os", "scan"],
   // Of the engine it has the watch over the database directory, which cannot be seen from the jail.
-  supervisor: ["clamd", "cli", "config", "engine", "ipc", "log", "os"],
+  supervisor: ["clamd", "cli", "config", "engine", "ipc", "log", "os", "scan"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "engine", "ipc", "keeper", "supervisor"],
   "version.ts": [],
@@ -42,6 +42,7 @@ const FOREIGN = [
   "src/os/epoll.ts",
   "src/os/libc.ts",
   "src/os/log-calls.ts",
+  "src/os/memory-file.ts",
   "src/os/memory-stream.ts",
   "src/os/pipes.ts",
   "src/os/stream-calls.ts",

@@ -1,7 +1,6 @@
 import type { GivenOptions } from "../cli/command-line.ts";
 import { optionLabel } from "../cli/option-spec.ts";
 import { OPTIONS } from "../cli/options.ts";
-import { parseServerList } from "../cli/server-list.ts";
 import { EXIT, StartError } from "../cli/start-error.ts";
 
 /**
@@ -16,8 +15,6 @@ export function refuseUnbuilt(options: GivenOptions): void {
     if (!option.built && values[option.long] !== undefined)
       throw notAvailable(`${optionLabel(option)}: not available yet`);
   }
-  const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
-  if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
 }
 
 function notAvailable(message: string): StartError {

@@ -1,7 +1,9 @@
 import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
+import { sizeInBytes } from "../cli/option-checks.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
 import type { LogSettings } from "../log/choice.ts";
+import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { type EngineSettings, type EngineSurroundings, resolveEngine } from "./engine-settings.ts";
 import { resolveLogSettings } from "./log-settings.ts";
@@ -21,14 +23,28 @@ export interface Settings {
   readonly servers: readonly ServerAddress[];
   /** The built-in engine, which is the only server then; null with `--external`. */
   readonly engine: EngineSettings | null;
+  /** Seconds that the start waits for them, `--wait-for-clamd`. */
+  readonly waitForClamd: number;
+  /** Seconds between two test messages to each of them, `--canary`; 0: none are sent. */
+  readonly canary: number;
   /** MaxThreads of clamd.conf, 1 or more. */
   readonly maxThreads: number;
+  /** Messages in scanning at the same time: `--max-children`, else MaxThreads for each server. 1 or more. */
+  readonly maxChildren: number;
+  /** Seconds that a message waits for one of these places, `--timeout`; 0: no limit of its own. */
+  readonly slotTimeout: number;
+  /** `--dont-wait`. */
+  readonly dontWait: boolean;
   /** Seconds; 0: clamd.conf says 0. */
   readonly readTimeout: number;
   /** Bytes; 0: no limit. */
   readonly streamMaxLength: number;
-  /** Bytes: the smallest of StreamMaxLength, MaxScanSize and MaxFileSize that is not 0; 0: no limit. */
+  /** Bytes: the smallest of `--max-message-size`, StreamMaxLength, MaxScanSize and MaxFileSize that is not 0; 0: no limit. */
   readonly scanSizeLimit: number;
+  /** `--on-oversize`: what becomes of mail that is too large to scan. */
+  readonly onOversize: OversizeRule;
+  /** Seconds that a message has from its end to its verdict. */
+  readonly scanTimeout: number;
   readonly scanOutgoing: boolean;
   readonly scanLocal: boolean;
   readonly forceScan: boolean;
@@ -60,6 +76,9 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
+/** What becomes of mail that is too large to scan. */
+export type OversizeRule = "accept" | "tempfail" | "reject";
+
 /** What of the surroundings settles a setting. */
 export interface Surroundings {
   readonly uid: number;
@@ -73,6 +92,10 @@ export interface Surroundings {
   readonly cores?: number | undefined;
 }
 
+/** Seconds; man page, `--canary`. */
+const CANARY = 3600;
+/** Seconds; man page, `--timeout`. */
+const SLOT_TIMEOUT = 300;
 /** Tests of settings need not care where an engine would listen. */
 const SOME_SOCKET = "\0clamav-milter-engine";
 
@@ -93,16 +116,29 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
   const log = resolveLogSettings(line.options, conf);
   const temporary = textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || null);
   const streamMaxLength = sizeOf(conf, "StreamMaxLength");
+  const maxThreads = numberOf(conf, "MaxThreads") ?? 10;
   return frozen({
     sockets: line.sockets,
     configFile: conf.file,
     foreground: values.foreground === true || booleanOf(conf, "Foreground"),
     servers: scanners.servers,
     engine: internal ? resolveEngine(conf, engineSurroundings(line, around, temporary, log)) : null,
-    maxThreads: numberOf(conf, "MaxThreads") ?? 10,
+    waitForClamd: wholeValue(values["wait-for-clamd"], 0),
+    canary: wholeValue(values.canary, CANARY),
+    maxThreads,
+    maxChildren: wholeValue(values["max-children"], 0) || maxThreads * scanners.servers.length,
+    slotTimeout: wholeValue(values.timeout, SLOT_TIMEOUT),
+    dontWait: values["dont-wait"] === true,
     readTimeout: numberOf(conf, "ReadTimeout") ?? 120,
     streamMaxLength,
-    scanSizeLimit: smallest([streamMaxLength, sizeOf(conf, "MaxScanSize"), sizeOf(conf, "MaxFileSize")]),
+    scanSizeLimit: smallest([
+      sizeInBytes(textValue(values["max-message-size"]) ?? "0") ?? 0,
+      streamMaxLength,
+      sizeOf(conf, "MaxScanSize"),
+      sizeOf(conf, "MaxFileSize"),
+    ]),
+    onOversize: oversizeRule(values["on-oversize"]),
+    scanTimeout: wholeValue(values["scan-timeout"], MESSAGE_BUDGET / 1000),
     scanOutgoing: values.outgoing === true,
     scanLocal: values.local === true,
     forceScan: values["force-scan"] === true,
@@ -149,6 +185,15 @@ function engineSurroundings(
 
 function textValue(value: string | true | undefined): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+function oversizeRule(value: string | true | undefined): OversizeRule {
+  return value === "tempfail" || value === "reject" ? value : "accept";
+}
+
+/** A whole number that the command line has checked. */
+function wholeValue(value: string | true | undefined, missing: number): number {
+  return typeof value === "string" ? Number.parseInt(value, 10) : missing;
 }
 
 /** The smallest limit that is set; 0 means "no limit" in clamd.conf. */

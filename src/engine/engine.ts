@@ -1,6 +1,7 @@
 /** The engine process: libclamav, one database, several threads that scan; to the rest of the program one more clamd. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { CANARY_RANDOMNESS, canaryMail } from "../clamd/canary.ts";
 import type { EngineSettings } from "../config/engine-settings.ts";
 import { checkToEngine, type EngineOptions, type ToEngine } from "../ipc/engine-messages.ts";
 import { PASSING_FD } from "../ipc/role.ts";
@@ -12,7 +13,6 @@ import { numberPipe, putNumber } from "../os/pipes.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { capturingStandardError } from "../os/standard-error-capture.ts";
 import { openNameless } from "../scan/spool-file.ts";
-import { canaryMail } from "./canary.ts";
 import { type Database, loadDatabase, setTemporaryDirectory } from "./database.ts";
 import { type DoorEvent, type DoorOrder, RETIRE } from "./door.ts";
 import { jobMemory } from "./jobs.ts";
@@ -130,7 +130,7 @@ function silenceStandardError(): void {
 function findsTestVirus(temporary: string, scanFile: (file: number) => string): boolean {
   const file = openNameless(temporary);
   try {
-    writeSync(file, canaryMail());
+    writeSync(file, canaryMail(crypto.getRandomValues(new Uint8Array(CANARY_RANDOMNESS)), true));
     return scanFile(file).endsWith(" FOUND");
   } finally {
     closeSync(file);

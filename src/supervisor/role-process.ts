@@ -1,7 +1,9 @@
+import type { ScannerWatchState } from "../clamd/outage.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import type { FromEngine } from "../ipc/engine-messages.ts";
-import { checkFromRole } from "../ipc/messages.ts";
+import { checkFromRole, type FromRole } from "../ipc/messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
+import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
 
@@ -29,6 +31,12 @@ export interface RoleEvents {
   onOffence(role: RoleProcess, what: string): void;
   /** The engine tells something; other roles must not. */
   onEngine?(role: RoleProcess, message: FromEngine): void;
+  /** A child tells of its slots; other roles have none, and must not. */
+  onSlots?(role: RoleProcess, report: SlotReport): void;
+  /** A child has met a message that no scanner gets through with; other roles must not. */
+  onEndless?(hash: string): void;
+  /** The keeper tells of the servers; other roles must not. */
+  onScanners?(state: ScannerWatchState): void;
 }
 
 const SIGKILL = 9;
@@ -75,14 +83,16 @@ export async function startRole(
     channel = await openChannel(ours, {
       onMessage: (message) => {
         const known = checkFromRole(message);
-        if (known === null) offend("sent a message of no known kind");
+        if (known === null || !isExpected(known, events)) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
+        else if (known.type === "slots") events.onSlots?.(role, known);
+        else if (known.type === "endless") events.onEndless?.(known.hash);
+        else if (known.type === "scanners") events.onScanners?.(known.state);
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
         else if (known.type === "ready") {
           heart.start();
           events.onReady(role);
-        } else if (events.onEngine === undefined) offend("sent a message of no known kind");
-        else events.onEngine(role, known);
+        } else events.onEngine?.(role, known);
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);
@@ -104,6 +114,14 @@ export async function startRole(
     }),
   );
   return role;
+}
+
+/** Whether a role of this kind may say that. */
+function isExpected({ type }: FromRole, events: RoleEvents): boolean {
+  if (type === "slots") return events.onSlots !== undefined;
+  if (type === "scanners") return events.onScanners !== undefined;
+  if (type === "endless") return events.onEndless !== undefined;
+  return type === "ready" || type === "pong" || type === "failed" || events.onEngine !== undefined;
 }
 
 /** @throws OsError when there is no further pair; `others` are closed then */

@@ -8,13 +8,14 @@ import { monotonicMicroseconds, nameProcess, raiseFileLimit, setUmask } from "..
 import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
 import { Crew } from "./crew.ts";
-import { Engines } from "./engines.ts";
+import { enginesFor, startEngines } from "./engine-start.ts";
+import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { takePidFile } from "./pid-file.ts";
 import { requireScanners } from "./scanner-check.ts";
 import { type ServiceManager, serviceManager } from "./service-manager.ts";
-import { watchSignals } from "./signals.ts";
+import { type Signals, watchSignals } from "./signals.ts";
 
 /** Two at least, so that the death of one does not leave mail waiting; more than cores gain nothing. */
 const FEWEST_CHILDREN = 2;
@@ -26,6 +27,9 @@ const MOST_CONNEXIONS = 50_000;
 const UMASK = 0o027;
 const PRIVILEGED_PORTS = 1024;
 const HEARTBEAT = 10_000;
+/** While clamd is waited for, the service manager is asked so often for so much more time. Milliseconds. */
+const EXTEND_EVERY = 5000;
+const EXTENSION = 30_000;
 
 /** What a supervisor is to do. */
 export interface SupervisorOrder {
@@ -81,8 +85,10 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
-  const engines = enginesFor(settings, log, undo);
-  await Promise.race([prepareScanners(settings, engines), signals.stop]);
+  const engines = enginesFor(settings, log, (work) => undo.push(work));
+  const scanners =
+    engines === null ? awaitScanners(settings, signals, manager, log) : startEngines(engines, manager);
+  await Promise.race([scanners, signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));
   // Those of a service manager are given once, whatever ports the command line names.
@@ -112,30 +118,23 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
     throw new StartError("FAULT", EXIT.SOFTWARE, "ended by a fault of its own; the log tells it");
 }
 
-/** The built-in engine's keeper, without `--external`. */
-function enginesFor(settings: Settings, log: Log, undo: Undo): Engines | null {
-  const [server] = settings.servers;
-  if (settings.engine === null || server?.kind !== "unix") return null;
-  const engines = new Engines(settings.engine, {
-    socket: server.path,
-    jail: settings.jail,
-    log,
-    startWithout: settings.acceptOnError,
-  });
-  undo.push(() => engines.stop());
-  return engines;
-}
-
-/** @throws StartError 69 when a clamd is missing, 78 when the engine lacks library or database */
-async function prepareScanners(settings: Settings, engines: Engines | null): Promise<void> {
-  if (engines === null) {
-    await requireScanners(settings.servers);
-    return;
-  }
+/** @throws StartError when a server does not answer, even after `--wait-for-clamd` */
+async function awaitScanners(
+  { servers, waitForClamd: seconds }: Settings,
+  signals: Signals,
+  manager: ServiceManager,
+  log: Log,
+): Promise<void> {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const onWait = (names: readonly string[]): void => {
+    log("info", `waits up to ${seconds} s for clamd to answer: ${names.join(", ")}`);
+    manager.extendStart(EXTENSION);
+    timer = setInterval(() => manager.extendStart(EXTENSION), EXTEND_EVERY);
+  };
   try {
-    await engines.start();
-  } catch (error) {
-    throw new StartError("NO_ENGINE", EXIT.CONFIG, error instanceof Error ? error.message : String(error));
+    await requireScanners(servers, { seconds, onWait, stopped: () => signals.stopped });
+  } finally {
+    clearInterval(timer);
   }
 }
 
@@ -185,13 +184,10 @@ function crewPlan(settings: Settings, sockets: readonly ListeningSocket[], fileL
   const children = Math.min(MOST_CHILDREN, Math.max(FEWEST_CHILDREN, availableParallelism()));
   const places = Math.floor((fileLimit - RESERVED_DESCRIPTORS) / 2);
   const options = {
-    // Together about as many scans as clamd has threads: more would only wait inside clamd.
-    sessionsPerServer: Math.max(1, Math.ceil(settings.maxThreads / children)),
     // Half of the descriptors are for connexions: a long message has a file besides.
     maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
     hostName: hostname(),
     jail: settings.jail,
-    scanners: [],
   };
   return { children, options, listeners: sockets.map((socket) => socket.fd) };
 }

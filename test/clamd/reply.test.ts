@@ -58,6 +58,7 @@ describe("what clamd says of a stream", () => {
     junk("stream: not OK"),
     junk("stream: OK stream: OK"),
     junk("fd[7]: OK"),
+    junk("fd[12345678901]: OK"),
     junk("stream:  FOUND"),
     junk("stream: FOUND"),
     junk("FOUND"),
@@ -67,6 +68,9 @@ describe("what clamd says of a stream", () => {
     junk("COMMAND UNAVAILABLE"),
     junk("COMMAND READ TIMED OUT"),
     junk("PONG"),
+    junk("fd[]: OK"),
+    junk("fd[7]: OK "),
+    junk("stream: stream: OK"),
     junk(LONG),
   ];
   test.each(replies.map((row) => [row[0].slice(0, 60), ...row] as const))("'%s'", (_start, text, reply) => {
@@ -163,4 +167,16 @@ describe("replies out of bytes", () => {
       { numRuns: 1000 },
     );
   });
+});
+
+test.each<[string, ScanReply]>([
+  ["fd[7]: OK", CLEAN],
+  ["fd[12]: A FOUND", infected("A")],
+  ["fd[12]: Can't open file ERROR", failed("fd[12]: Can't open file")],
+  junk("stream: OK"),
+  junk("fd[]: OK"),
+  junk("fd[7]: OK "),
+  junk("fd[12345678901]: OK"),
+])("what clamd says of a passed descriptor: '%s'", (text, reply) => {
+  expect(parseScanReply(text, true)).toEqual(reply);
 });

@@ -90,15 +90,6 @@ describe("what is not available yet is refused with 69", () => {
     });
   }
 
-  const others: readonly (readonly [string, string])[] = [
-    ["-e --foreground -s a:b /s", "--server: more than one server: not available yet"],
-  ];
-  test.each(others)("%s", (text, message) => {
-    const error = startFailure(() => start(text));
-    expect(error).toMatchObject({ code: "NOT_AVAILABLE", exitCode: 69 });
-    expect(error.message).toStartWith(message);
-  });
-
   test("what is built is not refused", () => {
     const text =
       "-edflonNq --foreground --no-check-cf --sendmail-cf= -I ::1 -s a -M 60 -c /etc/clamav/clamd.conf /s";

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { sourceOf } from "../../src/clamd/canary.ts";
 import { connectClamd } from "../../src/clamd/connect.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
 import type { ClamdSession } from "../../src/clamd/session.ts";
 import { parseHeader } from "../../src/engine/version-text.ts";
+import { sealedFile } from "../../src/os/memory-file.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
 import { type LabEngine, startEngine } from "../lab/engine.ts";
@@ -39,7 +41,7 @@ function sessionWith(engine: LabEngine): Promise<ClamdSession> {
 
 function scan(session: ClamdSession, bytes: Uint8Array | string): Promise<ScanReply> {
   const message = Buffer.from(bytes);
-  return session.scan({ size: message.length, pieces: () => [message].values() });
+  return session.scan(sourceOf(message, () => sealedFile([message])));
 }
 
 test(

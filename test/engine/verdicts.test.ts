@@ -3,8 +3,10 @@ import { createHash } from "node:crypto";
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cachedPart } from "../../scripts/debian/parts.ts";
+import { sourceOf } from "../../src/clamd/canary.ts";
 import { connectClamd } from "../../src/clamd/connect.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
+import { sealedFile } from "../../src/os/memory-file.ts";
 import { type Clamd, startClamd } from "../lab/clamd.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicar, eicarAttachment, marker, phishingMarker } from "../lab/eicar.ts";
@@ -72,7 +74,7 @@ async function verdictsOf(path: string): Promise<Record<string, ScanReply>> {
   const session = await connectClamd({ kind: "unix", path, name: "scanner" }, 5000, () => {});
   const verdicts: Record<string, ScanReply> = {};
   for (const { name, bytes } of samples()) {
-    verdicts[name] = await session.scan({ size: bytes.length, pieces: () => [bytes].values() });
+    verdicts[name] = await session.scan(sourceOf(bytes, () => sealedFile([bytes])));
   }
   session.quit();
   return verdicts;
