@@ -49,7 +49,7 @@ interface Client {
 const TICK = 100;
 const RECEIVE = 64 * 1024;
 /** A stream or a command that does not go on ends with the process: clients are our own. */
-const MOST_CLIENTS = 512;
+const MOST_CLIENTS = 1000;
 
 /** Runs in a thread of its own until the process ends. */
 export class Door {
@@ -60,9 +60,12 @@ export class Door {
   readonly #orders: NumberReader;
   readonly #receiver = new Receiver(RECEIVE);
   readonly #clients = new Map<number, Client>();
+  /** Places whose client is gone, until their threads are through. */
+  readonly #orphans = new Set<number>();
   #listener: number | null = null;
   #retired = false;
   #problem: string | null = null;
+  #stuck = false;
 
   constructor(order: DoorOrder, tell: (event: DoorEvent) => void) {
     this.#order = order;
@@ -202,9 +205,6 @@ export class Door {
     this.#closeIfThrough(client);
   }
 
-  /** Places whose client is gone, until their threads are through. */
-  readonly #orphans = new Set<number>();
-
   #orphan(client: Client, place: number): void {
     client.jobs.delete(place);
     this.#orphans.add(place);
@@ -220,10 +220,13 @@ export class Door {
   /** What time brings: jobs that are through or overdue, clients that can go. */
   #look(): void {
     const now = milliseconds();
-    for (const place of this.#orphans) if (this.#jobs.reclaim(place)) this.#orphans.delete(place);
+    for (const place of this.#orphans) {
+      if (this.#jobs.reclaim(place)) this.#orphans.delete(place);
+      else if (this.#jobs.workedFor(place, now) > this.#order.scanDeadline) this.#tellStuck();
+    }
     for (const client of [...this.#clients.values()]) {
       for (const place of client.jobs) {
-        if (this.#jobs.runningFor(place, now) > this.#order.scanDeadline) this.#giveUp(client, place);
+        if (this.#jobs.workedFor(place, now) > this.#order.scanDeadline) this.#giveUp(client, place);
       }
       // An idle client of a retired engine finds the new one when it comes again.
       if (this.#retired && client.jobs.size === 0 && client.conversation.idle) this.#leave(client.fd);
@@ -237,7 +240,13 @@ export class Door {
     if (!this.#jobs.abandon(place)) return;
     this.#orphan(client, place);
     this.#send(client.fd, answerText(number, "Time limit reached ERROR", lineFeed));
-    this.#tell({ kind: "stuck" });
+    this.#tellStuck();
+  }
+
+  /** Once: the whole process is replaced. */
+  #tellStuck(): void {
+    if (!this.#stuck) this.#tell({ kind: "stuck" });
+    this.#stuck = true;
   }
 }
 

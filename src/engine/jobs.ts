@@ -119,9 +119,11 @@ export class JobTable {
     return this.#state(place) === STATE.answering;
   }
 
-  /** Milliseconds that a thread has scanned for; 0 when none does. */
-  runningFor(place: number, now: number): number {
-    return this.#state(place) === STATE.running ? now - this.#get(place, STARTED) : 0;
+  /** Milliseconds that a thread has been at the job, whether its answer is wanted or not; 0 when none is. */
+  workedFor(place: number, now: number): number {
+    const state = this.#state(place);
+    const begun = this.#get(place, STARTED);
+    return begun !== 0 && (state === STATE.running || state === STATE.abandoned) ? now - begun : 0;
   }
 
   #state(place: number): number {

@@ -18,7 +18,7 @@ const MEMORY_WANTED = 1024 ** 3;
  */
 export function makeEngineDirectory(settings: EngineSettings, jail: string | null): EngineOptions {
   const base = baseFor(settings, jail);
-  removeStale(base);
+  if (!settings.leaveTemporaryFiles) removeStale(base);
   const name = `${PREFIX}${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
   const outside = join(base, name);
   mkdirSync(outside, { mode: 0o700 });

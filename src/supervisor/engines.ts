@@ -229,7 +229,7 @@ export class Engines {
   #onExit(engine: Engine, how: string): void {
     engine.role = null;
     if (engine.timer !== null) clearTimeout(engine.timer);
-    removeEngineDirectory(engine.options);
+    if (!this.#settings.leaveTemporaryFiles) removeEngineDirectory(engine.options);
     if (this.#leaving.delete(engine) || this.#stopped) return;
     if (engine === this.#loading) {
       this.#loading = null;

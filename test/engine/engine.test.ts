@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { sourceOf } from "../../src/clamd/canary.ts";
+import { ClamdError } from "../../src/clamd/clamd-error.ts";
 import { connectClamd } from "../../src/clamd/connect.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
 import type { ClamdSession } from "../../src/clamd/session.ts";
@@ -144,3 +145,19 @@ test("the version in a database's header", () => {
     expect(parseHeader(wrong)).toBeNull();
   }
 });
+
+test(
+  "a thread that is stuck with a message that nobody waits for is noticed, too",
+  async () => {
+    const engine = await started("MaxThreads 1\nMaxScanSize 0\nMaxFileSize 0", { scanDeadline: 200 });
+    const session = await sessionWith(engine);
+    const scanned = scan(session, mail({ body: "some text, again and again\r\n".repeat(1_500_000) }));
+    scanned.catch(() => {});
+    // What is asked after it is answered when the thread has its message.
+    await session.version();
+    await session.ping();
+    session.fail(new ClamdError("CLAMD_CANCELLED", "given up"));
+    await until(() => engine.told.some(({ type }) => type === "stuck"), { what: "the engine to tell" });
+  },
+  PATIENCE,
+);

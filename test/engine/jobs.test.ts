@@ -9,9 +9,9 @@ test("a job is put in, worked on, answered and taken out", () => {
   const thread = new JobTable(memory);
   const place = door.put(JOB) ?? -1;
   expect(thread.job(place)).toEqual(JOB);
-  expect(door.runningFor(place, 1000)).toBe(0);
+  expect(door.workedFor(place, 1000)).toBe(0);
   expect(thread.begin(place, 1000)).toBe(true);
-  expect(door.runningFor(place, 1500)).toBe(500);
+  expect(door.workedFor(place, 1500)).toBe(500);
   expect(thread.claimAnswer(place)).toBe(true);
   expect(door.abandon(place)).toBe(false);
   expect(door.reclaim(place)).toBe(false);
@@ -26,6 +26,7 @@ test("what nobody waits for is not answered, and not begun", () => {
   expect(table.job(first).number).toBeNull();
   expect(table.begin(first, 5)).toBe(true);
   expect([table.abandon(first), table.abandon(second)]).toEqual([true, true]);
+  expect([table.workedFor(first, 1005), table.workedFor(second, 1005)]).toEqual([1000, 0]);
   expect(table.claimAnswer(first)).toBe(false);
   expect(table.begin(second, 5)).toBe(false);
   table.finish(first);
