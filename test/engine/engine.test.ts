@@ -153,6 +153,7 @@ test(
     const session = await sessionWith(engine);
     const scanned = scan(session, mail({ body: "some text, again and again\r\n".repeat(1_500_000) }));
     scanned.catch(() => {});
+    await until(() => !session.sending, { what: "the message to be sent" });
     // What is asked after it is answered when the thread has its message.
     await session.version();
     await session.ping();
