@@ -138,7 +138,7 @@ export class Door {
     });
   }
 
-  /** Does something in the temporary directory, and tells when that begins or ceases to fail. */
+  /** Does something in the temporary directory, and tells when that fails, and when it works again. */
   #watched<T>(work: () => T): T {
     let problem: string | null = null;
     try {
@@ -148,7 +148,7 @@ export class Door {
       throw error;
     } finally {
       // An open stream shows nothing: a write to it does.
-      if ((problem === null) !== (this.#problem === null)) this.#tell({ kind: "temporary", problem });
+      if (problem !== null || this.#problem !== null) this.#tell({ kind: "temporary", problem });
       this.#problem = problem;
     }
   }

@@ -22,8 +22,6 @@ import type { ThreadOrder } from "./thread.ts";
 
 const SIGKILL = 9;
 const STANDARD_ERROR = 2;
-/** The thread at the door among those that have numbers. */
-const DOOR = 0;
 /** Sentences of libclamav's that are passed on. */
 const MOST_SENTENCES = 3;
 
@@ -146,16 +144,15 @@ function startThreads(
   const jobs = jobMemory();
   const jobPipe = numberPipe();
   const orderPipe = numberPipe();
-  const problems = new Set<number>();
-  const onProblem = (thread: number, problem: string | null): void => {
-    const before = problems.size;
-    if (problem === null) problems.delete(thread);
-    else problems.add(thread);
-    if ((problems.size === 0) !== (before === 0)) end.send({ type: "temporary", problem });
+  let told: string | null = null;
+  // What one thread has seen last is so for all of them: it is one directory.
+  const onProblem = (problem: string | null): void => {
+    if (problem !== told) end.send({ type: "temporary", problem });
+    told = problem;
   };
   for (let number = 1; number <= settings.threads; number++) {
     const order: ScanThreadOrder = { ...common, number, jobs, jobPipe: jobPipe.readEnd };
-    startThread({ thread: "scan", order }, ({ problem }: ScanThreadEvent) => onProblem(number, problem));
+    startThread({ thread: "scan", order }, ({ problem }: ScanThreadEvent) => onProblem(problem));
   }
   const order: DoorOrder = {
     jobs,
@@ -169,7 +166,7 @@ function startThreads(
     uid: process.getuid?.() ?? -1,
   };
   startThread({ thread: "door", order }, (event: DoorEvent) => {
-    if (event.kind === "temporary") onProblem(DOOR, event.problem);
+    if (event.kind === "temporary") onProblem(event.problem);
     else end.send({ type: event.kind });
   });
   return (word) => putNumber(orderPipe.writeEnd, word);

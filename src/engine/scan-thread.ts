@@ -67,7 +67,8 @@ export function fileScanner(
   let told: string | null = null;
   const problem = (size: number): string | null => {
     const found = temporary.problem(size);
-    if ((found === null) !== (told === null)) tell({ kind: "temporary", problem: found });
+    // Each failure is told: another thread may have seen that all is well meanwhile.
+    if (found !== null || told !== null) tell({ kind: "temporary", problem: found });
     told = found;
     return found;
   };

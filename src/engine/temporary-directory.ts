@@ -44,7 +44,7 @@ export class TemporaryDirectory {
 
   #shortage(needed: number): string | null {
     const { bavail, bsize, files, ffree } = statfsSync(this.#path);
-    if (bavail * bsize < needed) return `less than ${Math.ceil(needed / MEBIBYTE)} MB are free`;
+    if (bavail * bsize < needed) return "too little space is free for what is in a message";
     return files > 0 && ffree === 0 ? "no more files can be made" : null;
   }
 }

@@ -4,16 +4,17 @@ import { DatabaseWatch } from "../engine/database-watch.ts";
 import { loadLibrary } from "../engine/library.ts";
 import type { EngineOptions, FromEngine } from "../ipc/engine-messages.ts";
 import type { Log } from "../log/log.ts";
-import { AF_UNIX, bindSocket, closeDescriptor, listenSocket, streamSocket } from "../os/libc.ts";
-import { unixAddress } from "../os/sockaddr.ts";
+import { closeDescriptor } from "../os/libc.ts";
 import { countYoungDeaths, respawnPause } from "./backoff.ts";
 import { makeEngineDirectory, removeEngineDirectory, restoreEngineDirectory } from "./engine-place.ts";
+import { openEngineListener } from "./engine-socket.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
 
-/** Connexions that wait while an engine is replaced: they are answered by the next. */
-const BACKLOG = 511;
 /** Loading the real database takes a minute on a slow host. Milliseconds. */
 const LOAD_PATIENCE = 600_000;
+/** The same trouble with the temporary directory is told again after so long. Milliseconds. */
+const TROUBLE_REST = 10_000;
+const MOST_TROUBLES = 20;
 /** What an engine that leaves may take besides the longest scan. */
 const LEAVE_GRACE = 5_000;
 
@@ -57,6 +58,9 @@ export class Engines {
   /** The settings or the database have changed while one was loaded. */
   #again = false;
   #told = "";
+  readonly #troubleTold = new Map<string | null, number>();
+  /** Whether any engine has ever served. */
+  #served = false;
   #stopped = false;
 
   constructor(settings: EngineSettings, world: EnginesWorld) {
@@ -171,12 +175,21 @@ export class Engines {
     else if (message.type === "stuck" && engine === this.#serving) {
       log("error", `engine ${role.pid} does not come back from a message: another takes its place`);
       if (this.#loading === null) this.#load();
-    } else if (message.type === "temporary" && message.problem === null)
-      log("info", "the engine's temporary directory can be used again");
-    else if (message.type === "temporary") {
-      log("error", `nothing is scanned, the engine's temporary directory is unusable: ${message.problem}`);
-      restoreEngineDirectory(engine.options);
+    } else if (message.type === "temporary") {
+      this.#onTemporary(message.problem);
+      if (message.problem !== null) restoreEngineDirectory(engine.options);
     }
+  }
+
+  /** A disk that is all but full is so for one message and not for the next: that is not told each time. */
+  #onTemporary(problem: string | null): void {
+    const now = performance.now();
+    if (now - (this.#troubleTold.get(problem) ?? Number.NEGATIVE_INFINITY) < TROUBLE_REST) return;
+    if (this.#troubleTold.size >= MOST_TROUBLES) this.#troubleTold.clear();
+    this.#troubleTold.set(problem, now);
+    const { log } = this.#world;
+    if (problem === null) log("info", "the engine's temporary directory can be used again");
+    else log("error", `messages are not scanned, the engine's temporary directory is unusable: ${problem}`);
   }
 
   #onReady(engine: Engine, role: RoleProcess): void {
@@ -196,6 +209,7 @@ export class Engines {
     this.#loading = null;
     this.#serving = engine;
     this.#told = "";
+    this.#served = true;
     if (old !== null) this.#dismiss(old);
     this.#listen(role);
     log("info", `virus database loaded: ${loaded.signatures} signatures, ${loaded.version}`);
@@ -213,7 +227,7 @@ export class Engines {
 
   #listen(role: RoleProcess): void {
     try {
-      this.#listener ??= openListener(this.#world.socket);
+      this.#listener ??= openEngineListener(this.#world.socket);
       role.send({ type: "listen", number: role.pass([this.#listener]) });
     } catch (error) {
       this.#world.log("error", `engine ${role.pid} cannot be reached: ${messageOf(error)}`);
@@ -252,7 +266,11 @@ export class Engines {
       return;
     }
     this.#closeListener();
-    if (!this.#world.startWithout) this.#started.reject(new Error(reason));
+    if (!this.#served && !this.#world.startWithout) {
+      // Whoever starts the program is told, and it ends.
+      this.#started.reject(new Error(reason));
+      return;
+    }
     if (reason !== this.#told) log("error", `nothing can be scanned: ${reason}`);
     this.#told = reason;
     this.#started.resolve();
@@ -263,18 +281,6 @@ export class Engines {
   #loadIn(pause: number): void {
     if (this.#stopped) return;
     this.#retry = setTimeout(() => this.#load(), pause);
-  }
-}
-
-function openListener(address: string): number {
-  const fd = streamSocket(AF_UNIX, true);
-  try {
-    bindSocket(fd, unixAddress(address));
-    listenSocket(fd, BACKLOG);
-    return fd;
-  } catch (error) {
-    closeDescriptor(fd);
-    throw error;
   }
 }
 
