@@ -12,7 +12,6 @@ import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
-import { parseNetworks } from "../policy/networks.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
@@ -20,6 +19,8 @@ import { Gate } from "./gate.ts";
 import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
+import { PolicyTables } from "./policy-tables.ts";
+import { makePolicyWorld } from "./policy-world.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
@@ -47,16 +48,37 @@ export async function runChild(): Promise<void> {
     log: (level, text) => keeper.log(level, text),
   });
   keeper.onAccess = (access) => gate.take(access);
+  const tables = new PolicyTables(monotonic);
   let service: Service | null = null;
+  let latest: Settings | null = null;
+  let draining = false;
+  keeper.onWhitelist = (portion) => {
+    if (tables.takeWhitelist(portion)) service?.relist();
+  };
   const end: RoleEnd = await joinSupervisor((message) => {
     const known = checkToChild(message);
     if (known === null) return;
     if (known.type === "start") {
-      takePlace(known.options.jail);
-      service = serve(known.settings, known.options, keeper, gate, end);
+      const { settings, options } = known;
+      takePlace(options.jail);
+      latest = settings;
+      const used = { whitelist: settings.whitelistFile !== null, blacklist: settings.blacklistTime > 0 };
+      void tables.came(used).then(() => {
+        if (draining) process.exit(0);
+        service = serve(latest ?? settings, options, { keeper, gate, tables, end });
+      });
     } else if (known.type === "keeper") attach(keeper, known.number);
-    else if (known.type === "settings") service?.renew(known.settings);
-    else if (known.type === "drain") service?.stop();
+    else if (known.type === "blacklist" || known.type === "unblacklist") {
+      if (tables.takeBlacklist(known)) end.send({ type: "blacklistNext" });
+    } else if (known.type === "settings") {
+      latest = known.settings;
+      service?.renew(known.settings);
+    } else if (known.type === "drain") {
+      draining = true;
+      // One that is still waiting for its tables holds no mail.
+      if (service === null && latest !== null) process.exit(0);
+      service?.stop();
+    }
   });
 }
 
@@ -67,23 +89,28 @@ function takePlace(jail: string | null): void {
   else if (process.getuid?.() !== 0) dropAllRights();
 }
 
+/** What a child works with from its first moment on. */
+interface Links {
+  readonly keeper: KeeperLink;
+  readonly gate: Gate;
+  readonly tables: PolicyTables;
+  readonly end: RoleEnd;
+}
+
 /** A child at work. */
 interface Service {
   renew(settings: Settings): void;
+  /** The whitelist is another. */
+  relist(): void;
   stop(): void;
 }
 
 /** Accepts mail. */
-function serve(
-  settings: Settings,
-  options: ChildOptions,
-  keeper: KeeperLink,
-  gate: Gate,
-  end: RoleEnd,
-): Service {
+function serve(settings: Settings, options: ChildOptions, links: Links): Service {
+  const { keeper, gate, end } = links;
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
-  let world = makeWorld(settings, options, makePool(settings, options, keeper, log), keeper, log);
+  let world = makeWorld(settings, options, makePool(settings, options, keeper, log), links, log);
   const retired = new Map<ScannerPool, number>();
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
@@ -106,7 +133,10 @@ function serve(
         pool = makePool(next, options, keeper, log);
       }
       current = next;
-      world = makeWorld(next, options, pool, keeper, log);
+      world = makeWorld(next, options, pool, links, log);
+    },
+    relist: () => {
+      world = { ...world, policy: makePolicyWorld(current, options.hostName, links) };
     },
     stop: () =>
       listeners.drain(() => {
@@ -142,18 +172,13 @@ function makeWorld(
   settings: Settings,
   options: ChildOptions,
   pool: ScannerPool,
-  keeper: KeeperLink,
+  links: Links,
   log: Log,
 ): FilterWorld {
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
   let lackingTold = false;
   return {
-    scanRules: {
-      scanOutgoing: settings.scanOutgoing,
-      scanLocal: settings.scanLocal,
-      forceScan: settings.forceScan,
-      ignored: parseNetworks(settings.ignoreNets),
-    },
+    policy: makePolicyWorld(settings, options.hostName, links),
     responseRules: {
       addHeaders: settings.addHeaders,
       acceptOnError: settings.acceptOnError,
@@ -165,7 +190,7 @@ function makeWorld(
     pool,
     spool: {
       budget: new MemoryBudget(MEMORY),
-      openFile: () => keeper.takeFile(),
+      openFile: () => links.keeper.takeFile(),
     },
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),

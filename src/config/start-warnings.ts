@@ -44,7 +44,6 @@ function notBuiltYet(line: Started): readonly string[] {
   const { values } = line.options;
   const missing: string[] = [];
   if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
-  missing.push("refusing recipients with ; or |");
   return missing;
 }
 

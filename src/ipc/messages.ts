@@ -3,6 +3,16 @@ import type { AccessTables } from "../access/decide.ts";
 import type { ScannerHealth } from "../clamd/health.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
+import {
+  type BlackHoleRequest,
+  type BlacklistFromChild,
+  type BlacklistToChild,
+  checkBlackHoleRequest,
+  checkPolicyAnswer,
+  checkPolicyFromRole,
+  type PeersFromKeeper,
+  type PolicyAnswer,
+} from "./policy-messages.ts";
 
 /** From the supervisor to every role. */
 export type ToRole =
@@ -14,6 +24,7 @@ export type ToRole =
 /** From the supervisor to a child. */
 export type ToChild =
   | ToRole
+  | BlacklistToChild
   /** What is known of the servers now, all of them. */
   | { readonly type: "scanners"; readonly scanners: readonly ScannerHealth[] }
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
@@ -52,11 +63,14 @@ export type ToKeeper =
 export type FromRole =
   | { readonly type: "ready" }
   | { readonly type: "pong" }
+  | BlacklistFromChild
+  | PeersFromKeeper
   /** It cannot go on, and ends. */
   | { readonly type: "failed"; readonly reason: string };
 
 /** From a child to the keeper. */
 export type ChildRequest =
+  | BlackHoleRequest
   /** A connexion to the server of that place in the settings' list. Milliseconds. */
   | { readonly type: "connect"; readonly id: number; readonly server: number; readonly deadline: number }
   /** A scan failed at the server of that name: it is to be looked at now. */
@@ -78,6 +92,7 @@ export interface LogLine {
 
 /** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
 export type KeeperAnswer =
+  | PolicyAnswer
   | { readonly type: "done"; readonly id: number }
   /** What `verifyName` made of an address. */
   | { readonly type: "name"; readonly id: number; readonly name: string }
@@ -117,7 +132,7 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (typeof message !== "object" || message === null) return null;
   const { type, reason } = message as Record<string, unknown>;
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
-  return type === "ready" || type === "pong" ? { type } : null;
+  return type === "ready" || type === "pong" ? { type } : checkPolicyFromRole(message);
 }
 
 /**
@@ -137,7 +152,7 @@ export function checkChildRequest(message: unknown): ChildRequest | null {
   }
   if (type === "access") return { type };
   if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
-  return null;
+  return checkBlackHoleRequest(message);
 }
 
 function isLogLine(value: unknown): value is LogLine {
@@ -167,7 +182,7 @@ export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
     return { type, id, name };
   }
   if (type === "access" && isAccessState(access)) return { type, access };
-  return null;
+  return checkPolicyAnswer(message);
 }
 
 function isAccessState(value: unknown): value is AccessState {
@@ -208,7 +223,10 @@ function areStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every(isText);
 }
 
-const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain", "scanners"];
+const TO_CHILD: readonly unknown[] = [
+  ...["ping", "settings", "start", "keeper", "drain", "scanners"],
+  ...["blacklist", "unblacklist"],
+];
 const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 
 /** The message if it is one of the supervisor's, else null. The supervisor is trusted: only the type is checked. */

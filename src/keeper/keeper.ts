@@ -12,6 +12,7 @@ import { dropAllRights } from "../os/privileges.ts";
 import { AccessWatch } from "./access-tables.ts";
 import { openDesk } from "./child-desk.ts";
 import { PeerNames } from "./peer-names.ts";
+import { type PolicyDesk, startPolicyDesk } from "./policy-desk.ts";
 import { SYSTEM_ACCESS } from "./system-access.ts";
 
 const SIGKILL = 9;
@@ -32,7 +33,13 @@ export async function runKeeper(): Promise<void> {
       if (process.getuid?.() !== 0) dropAllRights();
       const { settings } = message;
       const opened = openLog(settings.log, systemLogEdge(settings.foreground));
-      keeper = { settings, opened, names: peerNames(), access: null };
+      const policy = startPolicyDesk(settings, opened.log, {
+        toChildren: (portion) => {
+          for (const desk of desks) desk.send(portion);
+        },
+        toSupervisor: (addresses) => end.send({ type: "peers", addresses }),
+      });
+      keeper = { settings, opened, names: peerNames(), access: null, policy };
       if (settings.sockets.some((socket) => socket.kind === "inet")) watchAccess(keeper, desks);
       end.ready();
     } else if (keeper === null) return;
@@ -40,6 +47,7 @@ export async function runKeeper(): Promise<void> {
       keeper.settings = message.settings;
       keeper.opened.reopen(message.settings.log);
       keeper.access?.reload();
+      keeper.policy.reload();
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
     else if (message.type === "reopenLogs") keeper.opened.reopen();
     else if (message.type === "end") {
@@ -63,6 +71,7 @@ interface Keeper {
   readonly names: PeerNames;
   /** Null while nobody can come in by TCP, as far as we know. */
   access: AccessWatch | null;
+  readonly policy: PolicyDesk;
 }
 
 /** Hands hosts.allow and hosts.deny to every child, now and when they change. */
@@ -96,6 +105,7 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       settings: () => keeper.settings,
       log: keeper.opened.log,
       nameOf: (address) => keeper.names.nameOf(address),
+      leadsToNull: (address) => keeper.policy.leadsToNull(address),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
       onTrouble: () => {},
@@ -105,4 +115,5 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
   desks.add(desk);
   const access = keeper.access?.state ?? null;
   if (access !== null) desk.send({ type: "access", access });
+  for (const portion of keeper.policy.whitelist()) desk.send(portion);
 }

@@ -34,6 +34,12 @@ export function parseClientAddress(text: string): Address | null {
   return ipaddr.isValid(bare) ? ipaddr.process(bare) : null;
 }
 
+/** The client's address in the one form that lists have it in; "" when it has none. */
+export function canonicalAddress(family: string, address: string): string {
+  if (family === "unix" || family === "unknown") return "";
+  return parseClientAddress(address)?.toString() ?? "";
+}
+
 export function isLoopback(address: Address): boolean {
   return isIn(address, LOOPBACK);
 }

@@ -1,9 +1,10 @@
 import type { Settings } from "../config/settings.ts";
-import type { ChildOptions } from "../ipc/messages.ts";
+import type { ChildOptions, FromRole } from "../ipc/messages.ts";
 import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { Blacklisting } from "./blacklisting.ts";
 import { Place, type PlaceEvents } from "./place.ts";
 import { type RoleProcess, startRole } from "./role-process.ts";
 
@@ -25,6 +26,8 @@ export class Crew {
   readonly #log: Log;
   readonly #keeper: Place;
   readonly #children: readonly Place[];
+  /** Null without `--blacklist-time`. */
+  readonly #blacklisting: Blacklisting | null;
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
 
@@ -32,6 +35,7 @@ export class Crew {
     this.#plan = plan;
     this.#log = log;
     this.#settings = settings;
+    this.#blacklisting = blacklistingOf(settings, log);
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
       { length: plan.children },
@@ -101,6 +105,9 @@ export class Crew {
           else if (!place.begun) place.fill();
         }
       },
+      onMessage: (_role, message) => {
+        if (message.type === "peers") this.#blacklisting?.setPeers(message.addresses);
+      },
       onGone: () => {},
       onFirstFailed: (why) => this.#started.reject(new Error(why)),
     };
@@ -114,13 +121,21 @@ export class Crew {
       onStarted: (role) => {
         role.send({ type: "start", settings: this.#settings, options: { ...options, listeners: inherited } });
         if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
+        this.#blacklisting?.join(role);
       },
+      onMessage: (role, message) => this.#onChildMessage(role, message),
       onReady: () => {
         if (this.#children.every((place) => place.role !== null)) this.#started.resolve();
       },
-      onGone: () => {},
+      onGone: (role) => this.#blacklisting?.leave(role),
       onFirstFailed: (why) => this.#started.reject(new Error(why)),
     };
+  }
+
+  #onChildMessage(role: RoleProcess, message: FromRole): void {
+    if (message.type === "offender" || message.type === "blacklistNext") {
+      this.#blacklisting?.onMessage(role, message);
+    }
   }
 
   /**
@@ -147,4 +162,10 @@ export class Crew {
       for (const descriptor of open) closeDescriptor(descriptor);
     }
   }
+}
+
+function blacklistingOf(settings: Settings, log: Log): Blacklisting | null {
+  const { blacklistTime, dontBlacklist: exempt, ignoreNets } = settings;
+  if (blacklistTime === 0) return null;
+  return new Blacklisting({ time: blacklistTime * 1000, exempt, ignoreNets }, log, () => performance.now());
 }

@@ -1,5 +1,5 @@
 import { type Channel, openChannel } from "../ipc/channel.ts";
-import { checkFromRole } from "../ipc/messages.ts";
+import { checkFromRole, type FromRole } from "../ipc/messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
@@ -24,6 +24,8 @@ export interface RoleEvents {
   onReady(role: RoleProcess): void;
   /** It is gone; told once, `how` in words. */
   onExit(role: RoleProcess, how: string): void;
+  /** It said something besides its heartbeat. */
+  onMessage(role: RoleProcess, message: FromRole): void;
   /** It broke the rules of the channel or hangs, and was killed for it. */
   onOffence(role: RoleProcess, what: string): void;
 }
@@ -75,10 +77,10 @@ export async function startRole(
         if (known === null) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
-        else {
+        else if (known.type === "ready") {
           heart.start();
           events.onReady(role);
-        }
+        } else events.onMessage(role, known);
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);

@@ -11,6 +11,7 @@ import { Crew } from "./crew.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { takePidFile } from "./pid-file.ts";
+import { requirePolicy } from "./policy-check.ts";
 import { requireScanners } from "./scanner-check.ts";
 import { type ServiceManager, serviceManager } from "./service-manager.ts";
 import { watchSignals } from "./signals.ts";
@@ -80,6 +81,7 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
+  await Promise.race([requirePolicy(settings, process.getuid?.() ?? -1), signals.stop]);
   await Promise.race([requireScanners(settings.servers), signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));

@@ -1,11 +1,14 @@
 import { Filter, type FilterWorld } from "../../src/child/filter.ts";
-import { wantedOf } from "../../src/child/wanted.ts";
+import type { PolicyWorld } from "../../src/child/judge.ts";
+import { needsOf, wantedOf } from "../../src/child/wanted.ts";
 import type { ClamdError } from "../../src/clamd/clamd-error.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
 import type { ServerVerdict } from "../../src/clamd/server.ts";
 import type { MilterError } from "../../src/milter/milter-error.ts";
 import type { FilterReply } from "../../src/milter/mta-codec.ts";
 import { MilterSession } from "../../src/milter/session.ts";
+import type { PolicyRules } from "../../src/policy/rules.ts";
+import { EMPTY_WHITELIST } from "../../src/policy/whitelist.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
 import { type SpoolLab, spoolLab } from "../scan/spool-lab.ts";
@@ -35,7 +38,8 @@ export interface FilterLab {
 }
 
 export type WorldChanges = Partial<FilterWorld["responseRules"]> &
-  Partial<FilterWorld["scanRules"]> &
+  Partial<PolicyRules> &
+  Partial<Omit<PolicyWorld, "rules">> &
   Partial<Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost">> & { spool?: SpoolLab };
 
 export function filterLab(changes: WorldChanges = {}): FilterLab {
@@ -47,7 +51,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const writes: Uint8Array[] = [];
   let asked = 0;
   const world: FilterWorld = {
-    scanRules: { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [], ...changes },
+    policy: policyOf(changes),
     responseRules: {
       addHeaders: true,
       acceptOnError: false,
@@ -73,7 +77,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     onLacking: (actions) => void lacking.push(actions),
   };
   const session = new MilterSession(
-    wantedOf(world.responseRules),
+    wantedOf(world.responseRules, needsOf(world.policy, false)),
     { send: (bytes) => void writes.push(bytes), close: (error) => void closed.push(error) },
     (self) => new Filter(() => world, self),
   );
@@ -88,6 +92,29 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   };
   const lab: FilterLab = { session, scans, log, lacking, closed, spool, now: 5000, tell, replies };
   return lab;
+}
+
+function policyOf(changes: WorldChanges): PolicyWorld {
+  return {
+    ignored: [],
+    ownNames: null,
+    blacklists: false,
+    whitelists: false,
+    isBlacklisted: () => false,
+    blacklist() {},
+    leadToNull: () => Promise.resolve(false),
+    ...changes,
+    rules: {
+      scanOutgoing: false,
+      scanLocal: false,
+      forceScan: false,
+      skipAuthenticated: null,
+      sanitise: false,
+      blackHole: false,
+      whitelist: EMPTY_WHITELIST,
+      ...changes,
+    },
+  };
 }
 
 function ask(scans: AskedScan[], pieces: Iterator<Uint8Array>, deadline: number) {

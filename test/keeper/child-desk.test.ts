@@ -52,6 +52,7 @@ async function openChild(): Promise<FakeChild> {
     settings: () => settings,
     log: (level: string, text: string) => logged.push(`${level}: ${text}`),
     nameOf: () => Promise.resolve("name.example"),
+    leadsToNull: () => Promise.resolve(false),
     onAccessWanted: () => {},
     onTrouble: () => {},
   };

@@ -18,6 +18,7 @@ function makePlace() {
       },
       onStarted: (role) => told.push(`started ${role.pid}`),
       onReady: (role) => told.push(`ready ${role.pid}`),
+      onMessage: () => {},
       onGone: () => told.push("gone"),
       onFirstFailed: (why) => told.push(`first failed: ${why}`),
     },
