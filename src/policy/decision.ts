@@ -62,7 +62,8 @@ export function refuse(
   return { kind: "refuse", rule, ...reply, reason, level, atEnd: false };
 }
 
-/** A text from the wire for a sentence of ours: none of its blanks and quotes can be taken for ours. */
+/** A text from the wire for a sentence of ours, without the brackets of an address: none of its blanks and quotes can be taken for ours. */
 export function shown(binary: string): string {
-  return binary.replaceAll(/[\s"'\\]/g, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  const bare = binary.replace(/^<(.*)>$/s, "$1");
+  return bare.replaceAll(/[\s"'\\]/g, (sign) => `\\x${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
