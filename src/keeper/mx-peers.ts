@@ -28,6 +28,8 @@ export class MxPeers {
   readonly #onPeers: (addresses: readonly string[]) => void;
   readonly #patience: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What was found last, and what a round that failed in part has added. */
+  #known: readonly string[] = [];
   #retry = FIRST_RETRY;
   #stopped = false;
 
@@ -49,13 +51,16 @@ export class MxPeers {
   /** One round of look-ups; the next is planned when it is over. Never rejects. */
   async look(): Promise<void> {
     clearTimeout(this.#timer);
+    const found = new Set<string>();
     let pause = HOUR;
     try {
-      this.#onPeers(await this.#inTime());
+      await this.#inTime(found);
       this.#retry = FIRST_RETRY;
+      this.#known = [...found];
     } catch (error) {
       pause = this.#retry;
       this.#retry = Math.min(HOUR, 2 * this.#retry);
+      this.#known = [...new Set([...this.#known, ...found])].slice(0, MOST_ADDRESSES);
       const reason = error instanceof Error ? error.message : String(error);
       const again = `looked up again in ${pause / 1000} s`;
       this.#log(
@@ -63,6 +68,7 @@ export class MxPeers {
         `MX peers of ${this.#domains.join(", ")}: ${reason}; the known ones count, ${again}`,
       );
     }
+    this.#onPeers(this.#known);
     if (!this.#stopped) this.#timer = setTimeout(() => void this.look(), pause);
   }
 
@@ -71,33 +77,42 @@ export class MxPeers {
     clearTimeout(this.#timer);
   }
 
-  async #inTime(): Promise<readonly string[]> {
+  /** @param found gets what is found, also when the round fails */
+  async #inTime(found: Set<string>): Promise<void> {
     const late = Promise.withResolvers<never>();
     const reason = `no answer within ${this.#patience / 1000} s`;
     const timer = setTimeout(() => late.reject(new Error(reason)), this.#patience);
     try {
-      return await Promise.race([this.#addresses(), late.promise]);
+      await Promise.race([allOf(this.#domains.map((domain) => this.#ofDomain(domain, found))), late.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #addresses(): Promise<readonly string[]> {
-    const found = await Promise.all(
-      this.#domains.map((domain) => orNothing(this.#service.exchanges(domain))),
-    );
-    const exchanges = [...new Set(found.flat())].filter((name) => name !== "").slice(0, MOST_EXCHANGES);
-    const addresses = await Promise.all(
-      exchanges.map(async (name) => {
-        if (this.#service.isAddress(name)) return [name];
-        const both = [this.#service.addresses4(name), this.#service.addresses6(name)];
-        return (await Promise.all(both.map(orNothing))).flat();
-      }),
-    );
-    return [...new Set(addresses.flat())]
-      .filter((text) => this.#service.isAddress(text))
-      .slice(0, MOST_ADDRESSES);
+  async #ofDomain(domain: string, found: Set<string>): Promise<void> {
+    const exchanges = await orNothing(this.#service.exchanges(domain));
+    const names = [...new Set(exchanges)].filter((name) => name !== "").slice(0, MOST_EXCHANGES);
+    await allOf(names.map((name) => this.#ofExchange(name, found)));
   }
+
+  async #ofExchange(name: string, found: Set<string>): Promise<void> {
+    const keep = (addresses: readonly string[]): void => {
+      for (const address of addresses) {
+        if (found.size < MOST_ADDRESSES && this.#service.isAddress(address)) found.add(address);
+      }
+    };
+    if (this.#service.isAddress(name)) return keep([name]);
+    await allOf([
+      orNothing(this.#service.addresses4(name)).then(keep),
+      orNothing(this.#service.addresses6(name)).then(keep),
+    ]);
+  }
+}
+
+/** Waits for all, also when one of them fails. @throws what the first that failed did */
+async function allOf(jobs: readonly Promise<unknown>[]): Promise<void> {
+  const ends = await Promise.allSettled(jobs);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 async function orNothing(answer: Promise<readonly string[]>): Promise<readonly string[]> {
