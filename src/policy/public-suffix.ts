@@ -1,4 +1,4 @@
-import { getPublicSuffix } from "tldts";
+import { getPublicSuffix } from "tldts-experimental";
 
 /**
  * Whether anybody may register names below this one (`co.uk`, `dyndns.org`): by the Public Suffix List, the part
