@@ -6,6 +6,7 @@ import { runProgram } from "../os/run-program.ts";
 import { canonicalAddress } from "../policy/networks.ts";
 import { ownNames } from "../policy/own-names.ts";
 import { isPublicSuffix } from "../policy/public-suffix.ts";
+import { LONGEST_WHITELIST } from "../policy/whitelist.ts";
 import { BlackHoles } from "./black-holes.ts";
 import { MxPeers, type MxService } from "./mx-peers.ts";
 import { readLatin1, stampOf } from "./system-access.ts";
@@ -36,7 +37,7 @@ export interface PolicyNews {
 /** Starts what the options need, and nothing else. */
 export function startPolicyDesk(settings: Settings, log: Log, news: PolicyNews): PolicyDesk {
   const { whitelistFile, sendmailBin, blackHoleMode, blacklistTime } = settings;
-  const edge = { read: readLatin1, stamp: stampOf };
+  const edge = { read: (path: string) => readLatin1(path, LONGEST_WHITELIST), stamp: stampOf };
   const watch =
     whitelistFile === null
       ? null

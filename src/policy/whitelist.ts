@@ -16,6 +16,9 @@ export interface WhitelistText {
 
 export const EMPTY_WHITELIST: Whitelist = { from: new Set(), to: new Set() };
 
+/** Bytes of a whitelist file: some 40,000 addresses. It is handed to every child as a whole. */
+export const LONGEST_WHITELIST = 2 * 1024 * 1024;
+
 /** RFC 5321 allows 64 + 1 + 255 octets. */
 const LONGEST = 320;
 

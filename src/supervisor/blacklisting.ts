@@ -5,6 +5,7 @@ import {
   canonicalAddress,
   isLoopback,
   isOnLan,
+  type Network,
   parseClientAddress,
   parseNetworks,
 } from "../policy/networks.ts";
@@ -37,6 +38,7 @@ export class Blacklisting {
   readonly #now: () => number;
   readonly #list: Blacklist;
   readonly #own: ReadonlySet<string>;
+  readonly #ignored: readonly Network[];
   /** Children, each with what it has not been given yet. */
   readonly #readers = new Map<BlacklistReader, IterableIterator<[string, number]> | null>();
   #peers: ReadonlySet<string> = new Set();
@@ -48,6 +50,7 @@ export class Blacklisting {
     this.#now = now;
     this.#list = list;
     this.#own = new Set(plan.exempt.map((address) => canonicalAddress("inet", address)));
+    this.#ignored = parseNetworks(plan.ignoreNets);
     for (const address of this.#own) log("info", `Won't blacklist ${address}`);
   }
 
@@ -98,7 +101,7 @@ export class Blacklisting {
   #isExempt(address: string): boolean {
     if (this.#own.has(address) || this.#peers.has(address)) return true;
     const parsed = parseClientAddress(address);
-    return parsed === null || isLoopback(parsed) || isOnLan(parsed, parseNetworks(this.#plan.ignoreNets));
+    return parsed === null || isLoopback(parsed) || isOnLan(parsed, this.#ignored);
   }
 
   #tell(message: BlacklistToChild): void {

@@ -3,6 +3,7 @@ import { EXIT, StartError } from "../cli/start-error.ts";
 import { queueDirectories } from "../config/sendmail-queue.ts";
 import type { Settings } from "../config/settings.ts";
 import { type ProgramEnd, runProgram } from "../os/run-program.ts";
+import { LONGEST_WHITELIST } from "../policy/whitelist.ts";
 
 /** Milliseconds for each question to sendmail. One that cannot find out its host's name sleeps for a minute. */
 const PATIENCE = 20_000;
@@ -29,7 +30,7 @@ export const POLICY_CHECK_EDGE: PolicyCheckEdge = {
 
 /**
  * Whether the policy options can do what they promise, as the user that the program runs as by now.
- * @throws StartError 78 for a whitelist that this user cannot read; for `--black-hole-mode` when the program is not
+ * @throws StartError 78 for a whitelist that this user cannot read, or that is too long; for `--black-hole-mode` when the program is not
  *   Sendmail's, the user is not trusted, its groups are not taken, or the queue is closed to it (man page)
  */
 export async function requirePolicy(
@@ -39,7 +40,9 @@ export async function requirePolicy(
 ): Promise<void> {
   const { whitelistFile } = settings;
   if (whitelistFile !== null) {
-    demand("--whitelist-file", `cannot read ${whitelistFile}`, () => edge.read(whitelistFile));
+    demand("--whitelist-file", `cannot read ${whitelistFile}`, () => {
+      if (edge.read(whitelistFile).length > LONGEST_WHITELIST) throw new Error("more than 2 MB");
+    });
   }
   if (!settings.blackHoleMode) return;
   const { sendmailBin, user } = settings;
