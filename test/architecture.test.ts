@@ -16,10 +16,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scan: ["clamd"],
   response: ["log", "milter", "scan"],
   config: ["clamd", "cli", "scan", "log"],
-  ipc: ["access", "config", "log"],
+  ipc: ["access", "clamd", "config", "log"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
   keeper: ["access", "clamd", "config", "ipc", "log", "os", "policy", "scan"],
-  supervisor: ["clamd", "cli", "config", "ipc", "log", "os", "policy"],
+  supervisor: ["clamd", "cli", "config", "ipc", "log", "os", "policy", "scan"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "ipc", "keeper", "supervisor"],
   "version.ts": [],
@@ -34,6 +34,7 @@ const FOREIGN = [
   "src/os/descriptor-passing.ts",
   "src/os/libc.ts",
   "src/os/log-calls.ts",
+  "src/os/memory-file.ts",
   "src/os/thread-capabilities.ts",
 ];
 

@@ -1,17 +1,18 @@
 import { hrtime } from "node:process";
-import type { ServerAddress } from "../clamd/address.ts";
-import type { ClamdError } from "../clamd/clamd-error.ts";
-import { adoptClamd } from "../clamd/connect.ts";
-import { ClamdPool, type ScannerPool } from "../clamd/pool.ts";
-import { ClamdServer } from "../clamd/server.ts";
+import type { ScannerHealth } from "../clamd/health.ts";
+import type { ScannerPool } from "../clamd/pool.ts";
 import type { Settings } from "../config/settings.ts";
-import { type ChildOptions, checkToChild } from "../ipc/messages.ts";
+import { type ChildOptions, checkToChild, type ToChild } from "../ipc/messages.ts";
 import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
+import type { SlotWord } from "../ipc/slot-messages.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
-import { dieWithParent, nameProcess } from "../os/libc.ts";
+import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
+import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
+import { EndlessMessages } from "../scan/endless.ts";
+import type { ScanWorld } from "../scan/job.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
@@ -21,17 +22,15 @@ import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
 import { PolicyTables } from "./policy-tables.ts";
 import { makePolicyWorld } from "./policy-world.ts";
+import { makePool, remoteHost, scannersOf } from "./scanners.ts";
+import { Slots } from "./slots.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
 /** Bytes of mail that one child holds in memory; what is more goes to files. */
 const MEMORY = 32 * 1024 * 1024;
-/** Milliseconds that a connexion to clamd may take. */
-const CONNECT_PATIENCE = 5000;
 /** A message that began before its pool was retired is scanned there: it may come in for so long. Milliseconds. */
 const RETIRED_KEPT = 3_600_000;
-/** clamd.conf's `ReadTimeout 0` means no limit; the message's budget ends the wait all the same. */
-const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** The role that speaks to the MTA: runs until the supervisor says so, or is gone. */
 export async function runChild(): Promise<void> {
@@ -50,10 +49,14 @@ export async function runChild(): Promise<void> {
   keeper.onAccess = (access) => gate.take(access);
   const tables = new PolicyTables(monotonic);
   let service: Service | null = null;
-  let latest: Settings | null = null;
-  let draining = false;
+  /** What came while the tables were waited for. */
+  const early: ToChild[] = [];
   keeper.onWhitelist = (portion) => {
     if (tables.takeWhitelist(portion)) service?.relist();
+  };
+  const begin = (settings: Settings, options: ChildOptions): void => {
+    service = serve(settings, options, { keeper, gate, tables, end });
+    for (const message of early.splice(0)) tell(service, message);
   };
   const end: RoleEnd = await joinSupervisor((message) => {
     const known = checkToChild(message);
@@ -61,24 +64,15 @@ export async function runChild(): Promise<void> {
     if (known.type === "start") {
       const { settings, options } = known;
       takePlace(options.jail);
-      latest = settings;
-      const used = { whitelist: settings.whitelistFile !== null, blacklist: settings.blacklistTime > 0 };
-      void tables.came(used).then(() => {
-        if (draining) process.exit(0);
-        service = serve(latest ?? settings, options, { keeper, gate, tables, end });
-      });
+      // No mail is judged without the lists that are to be kept to.
+      void tables.came(settings).then(() => begin(settings, options));
     } else if (known.type === "keeper") attach(keeper, known.number);
     else if (known.type === "blacklist" || known.type === "unblacklist") {
       if (tables.takeBlacklist(known)) end.send({ type: "blacklistNext" });
-    } else if (known.type === "settings") {
-      latest = known.settings;
-      service?.renew(known.settings);
-    } else if (known.type === "drain") {
-      draining = true;
-      // One that is still waiting for its tables holds no mail.
-      if (service === null && latest !== null) process.exit(0);
-      service?.stop();
-    }
+    } else if (service !== null) tell(service, known);
+    // One that holds no mail yet has nothing to finish.
+    else if (known.type === "drain") process.exit(0);
+    else early.push(known);
   });
 }
 
@@ -102,7 +96,21 @@ interface Service {
   renew(settings: Settings): void;
   /** The whitelist is another. */
   relist(): void;
+  /** Takes what is known of the servers. */
+  learn(scanners: readonly ScannerHealth[]): void;
+  /** Takes the hashes of messages that no scanner gets through with. */
+  remember(hashes: readonly string[]): void;
+  /** Takes the supervisor's word on the slots. */
+  hear(word: SlotWord): void;
   stop(): void;
+}
+
+function tell(service: Service, message: ToChild): void {
+  if (message.type === "settings") service.renew(message.settings);
+  else if (message.type === "scanners") service.learn(message.scanners);
+  else if (message.type === "endless") service.remember(message.hashes);
+  else if (message.type === "slots") service.hear(message);
+  else if (message.type === "drain") service.stop();
 }
 
 /** Accepts mail. */
@@ -110,12 +118,29 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   const { keeper, gate, end } = links;
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
-  let world = makeWorld(settings, options, makePool(settings, options, keeper, log), links, log);
+  const endless = new EndlessMessages();
+  let health = options.scanners;
+  const poolOf = (settings: Settings): ScannerPool => makePool(settings, health, keeper, monotonic);
+  const scanWorld = (pool: ScannerPool): ScanWorld => ({
+    pool,
+    endless,
+    onEndless: (hash) => end.send({ type: "endless", hash }),
+    now: monotonic,
+    sleep: Bun.sleep,
+  });
+  const slots = new Slots({
+    now: monotonic,
+    send: (report) => end.send(report),
+    defer: setImmediate,
+    onOver: () => log("warning", overText(current)),
+  });
+  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, links, log);
   const retired = new Map<ScannerPool, number>();
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
     listeners.tick();
-    world.pool.tick();
+    world.scan.pool.tick();
+    slots.tick();
     for (const [pool, since] of retired) {
       pool.tick();
       if (pool.load === 0 && monotonic() - since > RETIRED_KEPT) retired.delete(pool);
@@ -125,23 +150,31 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   end.ready();
   return {
     renew: (next) => {
-      let { pool } = world;
+      let { pool } = world.scan;
       if (scannersOf(next) !== scannersOf(current)) {
         // What is in scanning goes on where it is.
         pool.retire();
         retired.set(pool, monotonic());
-        pool = makePool(next, options, keeper, log);
+        pool = poolOf(next);
       }
       current = next;
-      world = makeWorld(next, options, pool, links, log);
+      world = makeWorld(next, options, scanWorld(pool), slots, links, log);
     },
     relist: () => {
       world = { ...world, policy: makePolicyWorld(current, options.hostName, links) };
     },
+    learn: (scanners) => {
+      health = scanners;
+      for (const pool of [world.scan.pool, ...retired.keys()]) pool.learn(scanners);
+    },
+    remember: (hashes) => {
+      for (const hash of hashes) endless.remember(hash, monotonic());
+    },
+    hear: (word) => slots.hear(word),
     stop: () =>
       listeners.drain(() => {
         clearInterval(timer);
-        for (const pool of [world.pool, ...retired.keys()]) pool.close();
+        for (const pool of [world.scan.pool, ...retired.keys()]) pool.close();
         // The line about the last message is said after its answer.
         setImmediate(() => {
           keeper.flush();
@@ -151,9 +184,9 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   };
 }
 
-/** What a pool of scanners is made from, as one value to compare. */
-function scannersOf({ servers, readTimeout }: Settings): string {
-  return JSON.stringify([servers, readTimeout]);
+function overText({ maxChildren }: Settings): string {
+  const reason = "messages have waited for a place for as long as they may";
+  return `${reason}: they are scanned over --max-children=${maxChildren}`;
 }
 
 function attach(keeper: KeeperLink, number: number): void {
@@ -171,7 +204,8 @@ function monotonic(): number {
 function makeWorld(
   settings: Settings,
   options: ChildOptions,
-  pool: ScannerPool,
+  scan: ScanWorld,
+  slots: Slots,
   links: Links,
   log: Log,
 ): FilterWorld {
@@ -183,14 +217,21 @@ function makeWorld(
       addHeaders: settings.addHeaders,
       acceptOnError: settings.acceptOnError,
       discardInfected: settings.discardInfected,
+      onOversize: settings.onOversize,
       ourVersion: VERSION,
     },
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
-    pool,
+    scan,
+    budget: settings.scanTimeout * 1000,
+    slots,
+    slotTimeout: settings.slotTimeout * 1000,
+    dontWait: settings.dontWait,
     spool: {
       budget: new MemoryBudget(MEMORY),
       openFile: () => links.keeper.takeFile(),
+      memoryFile: sealedFile,
+      closeMemoryFile: closeDescriptor,
     },
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),
@@ -206,30 +247,4 @@ function makeWorld(
       );
     },
   };
-}
-
-function makePool(settings: Settings, options: ChildOptions, keeper: KeeperLink, log: Log): ClamdPool {
-  const limits = {
-    sessions: options.sessionsPerServer,
-    connect: CONNECT_PATIENCE,
-    silence: settings.readTimeout === 0 ? NO_LIMIT : settings.readTimeout * 1000,
-  };
-  const edge = {
-    now: monotonic,
-    connect: async (address: ServerAddress, deadline: number, onEnd: (error: ClamdError) => void) => {
-      const place = settings.servers.findIndex((server) => server.name === address.name);
-      return adoptClamd(await keeper.connect(place, address.name, deadline), address.name, onEnd);
-    },
-    onHealth: (address: { readonly name: string }, up: boolean, why: string) => {
-      if (up) log("info", `clamd ${address.name} answers again`);
-      else log("error", `clamd cannot be reached: ${why}`);
-    },
-  };
-  return new ClamdPool(settings.servers.map((server) => new ClamdServer(server, limits, edge)));
-}
-
-/** The name of a server that is another host; null for this one (CB 6.1). */
-function remoteHost(server: Settings["servers"][number]): string | null {
-  if (server.kind === "unix") return null;
-  return /^(127\.|::1$|localhost$)/i.test(server.host) ? null : server.host;
 }

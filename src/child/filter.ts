@@ -1,4 +1,3 @@
-import type { ScannerPool } from "../clamd/pool.ts";
 import type { Log } from "../log/log.ts";
 import { Action, Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
@@ -6,13 +5,15 @@ import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
 import type { SessionTrace } from "../milter/trace.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
-import { type MessageFacts, planResponse, type ResponseRules } from "../response/plan.ts";
-import { MESSAGE_BUDGET } from "../scan/budget.ts";
-import { type ScanJob, startScan } from "../scan/job.ts";
+import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
+import { type MessageFacts, type Outcome, planResponse, type ResponseRules } from "../response/plan.ts";
+import { type ScanWorld, startScan } from "../scan/job.ts";
 import type { SpoolEdge } from "../scan/spool.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
 import { Judge, type PolicyWorld } from "./judge.ts";
 import { Message } from "./message.ts";
+import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
+import type { Slots } from "./slots.ts";
 
 /** What all connexions of a child share. */
 export interface FilterWorld {
@@ -21,7 +22,14 @@ export interface FilterWorld {
   /** Bytes; a longer message is not scanned. 0: no limit. */
   readonly scanSizeLimit: number;
   readonly logClean: boolean;
-  readonly pool: ScannerPool;
+  readonly scan: ScanWorld;
+  /** Milliseconds that a message has from its end to its verdict. */
+  readonly budget: number;
+  /** A message in scanning holds one of these. */
+  readonly slots: Slots;
+  /** Milliseconds that a message waits for a slot, `--timeout`; 0: as long as its budget allows. */
+  readonly slotTimeout: number;
+  readonly dontWait: boolean;
   readonly spool: SpoolEdge;
   readonly log: Log;
   /** Makes the trace of one connexion; null: none is wanted. */
@@ -46,7 +54,7 @@ export class Filter implements SessionHandler {
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
-  #job: ScanJob | null = null;
+  #job: SlotJob | null = null;
 
   /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
   constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
@@ -83,10 +91,13 @@ export class Filter implements SessionHandler {
     this.#forget();
     this.#world = this.#worldNow();
     const verdict = this.#judge.mail(sender, this.#world.policy);
-    if (verdict.kind === "continue") {
-      this.#message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
-    }
-    return verdict;
+    if (verdict.kind !== "continue") return verdict;
+    const message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
+    this.#message = message;
+    if (!this.#world.dontWait || !this.#world.slots.full || this.#judge.fromThisMachine) return verdict;
+    this.#forget();
+    this.#logMessage(this.#queueId, message, NO_PLACE, "tempfailed", this.#world.now());
+    return OVERLOADED;
   }
 
   rcpt(recipient: string): Verdict {
@@ -143,12 +154,14 @@ export class Filter implements SessionHandler {
       this.#conclude(message, early, started);
       return;
     }
-    const job = startScan(this.#world.pool, message.spool, started + MESSAGE_BUDGET, this.#world.now);
+    const job = this.#startJob(message, started);
     this.#job = job;
     job.verdict
       .then((verdict) => {
         // An aborted message needs no answer, and must not get that of the one after it.
-        if (this.#job === job) this.#conclude(message, verdict, started);
+        if (this.#job !== job) return;
+        if (verdict === null) this.#sendAway(message, started);
+        else this.#conclude(message, verdict, started);
       })
       .catch((error: unknown) => {
         // A fault of ours: the message must be answered all the same, and not as clean.
@@ -169,13 +182,43 @@ export class Filter implements SessionHandler {
     this.abort();
   }
 
+  #startJob({ spool }: Message, started: number): SlotJob {
+    const { scan, budget, slots, dontWait, slotTimeout, now, log } = this.#world;
+    return scanInSlot({
+      slots,
+      dontWait,
+      patience: longestWait(budget, slotTimeout),
+      start: () => startScan(scan, spool, started + budget),
+      onOver: () => {
+        const seconds = Math.round((now() - started) / 1000);
+        log("verbose", `${this.#queueId}: scanned over --max-children: has waited ${seconds} s for a place`);
+      },
+    });
+  }
+
+  /** No slot, and `--dont-wait`. */
+  #sendAway(message: Message, started: number): void {
+    const queueId = this.#queueId;
+    this.#forget();
+    this.#session.finish([], OVERLOADED);
+    this.#logMessage(queueId, message, NO_PLACE, "tempfailed", started);
+  }
+
   #conclude(message: Message, scan: ScanVerdict, started: number): void {
     const plan = planResponse(scan, this.#world.responseRules, this.#facts(message, scan));
-    const queueId = this.#session.macros.get("i") ?? "NOQUEUE";
+    const queueId = this.#queueId;
     this.#forget();
     this.#session.finish(plan.modifications, plan.verdict);
     if (scan.kind === "infected") this.#judge.infected(scan.names);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
+    this.#logMessage(queueId, message, scan, plan.outcome, started);
+  }
+
+  get #queueId(): string {
+    return this.#session.macros.get("i") ?? "NOQUEUE";
+  }
+
+  #logMessage(queueId: string, message: Message, scan: ScanVerdict, outcome: Outcome, started: number): void {
     const record: MessageRecord = {
       queueId,
       sender: message.sender,
@@ -185,10 +228,10 @@ export class Filter implements SessionHandler {
       clientAddress: this.#client.address,
       size: message.size,
       scan,
-      outcome: plan.outcome,
+      outcome,
       milliseconds: this.#world.now() - started,
     };
-    const level = plan.outcome === "tempfailed" ? "warning" : "info";
+    const level = outcome === "tempfailed" ? "warning" : "info";
     this.#world.log(level, messageLine(record), messageFields(record));
   }
 

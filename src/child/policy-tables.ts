@@ -1,3 +1,4 @@
+import type { Settings } from "../config/settings.ts";
 import type { BlacklistToChild, PolicyAnswer } from "../ipc/policy-messages.ts";
 import { Blacklist } from "../policy/blacklist.ts";
 import { EMPTY_WHITELIST, type Whitelist } from "../policy/whitelist.ts";
@@ -24,10 +25,10 @@ export class PolicyTables {
     return this.#whitelist;
   }
 
-  /** Resolves when each table that is in use has come for the first time: before that no mail can be judged. */
-  async came(used: { readonly whitelist: boolean; readonly blacklist: boolean }): Promise<void> {
-    if (used.whitelist) await this.#whitelistCame.promise;
-    if (used.blacklist) await this.#blacklistCame.promise;
+  /** Resolves when each table that these settings use has come for the first time. */
+  async came(used: Pick<Settings, "whitelistFile" | "blacklistTime">): Promise<void> {
+    if (used.whitelistFile !== null) await this.#whitelistCame.promise;
+    if (used.blacklistTime > 0) await this.#blacklistCame.promise;
   }
 
   isBlacklisted(address: string): boolean {

@@ -11,17 +11,20 @@ export interface PolicyNeeds {
   readonly answerEndOfHeaders: boolean;
 }
 
-/** @param traced whether the protocol is shown in the log: the HELO then, too */
+/**
+ * @param traced whether the protocol is shown in the log: the HELO then, too
+ * @param refusesAtMail whether a sender may be told at MAIL to come later
+ */
 export function needsOf(
   { rules, ownNames, blacklists, whitelists }: PolicyWorld,
   traced: boolean,
+  refusesAtMail: boolean,
 ): PolicyNeeds {
-  const { skipAuthenticated, sanitise } = rules;
   const forged = ownNames !== null;
   return {
     helo: forged || traced,
-    answerMail: forged || blacklists || whitelists || skipAuthenticated !== null,
-    answerRcpt: sanitise,
+    answerMail: forged || blacklists || whitelists || rules.skipAuthenticated !== null || refusesAtMail,
+    answerRcpt: rules.sanitise,
     answerEndOfHeaders: forged || whitelists,
   };
 }

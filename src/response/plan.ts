@@ -10,6 +10,8 @@ export interface ResponseRules {
   readonly acceptOnError: boolean;
   /** `--noreject`. */
   readonly discardInfected: boolean;
+  /** `--on-oversize`. */
+  readonly onOversize: "accept" | "tempfail" | "reject";
   readonly ourVersion: string;
 }
 
@@ -53,7 +55,7 @@ export function planResponse(scan: ScanVerdict, rules: ResponseRules, facts: Mes
     case "infected":
       return planInfected(scan.names, rules, facts);
     case "oversize":
-      return acceptUnscanned(`Not Scanned - ${scan.reason}`, rules, facts);
+      return planOversize(scan.reason, rules, facts);
     case "failed":
       if (!rules.acceptOnError) return TEMPFAIL;
       return acceptUnscanned(
@@ -86,6 +88,24 @@ function planInfected(names: readonly string[], rules: ResponseRules, facts: Mes
       lines: [`virus ${name} detected by ClamAV - http://www.clamav.net`],
     },
     outcome: "rejected",
+  };
+}
+
+/** Too large to scan: `--on-oversize` decides. The codes are RFC 3463's for a message that is too big for the system. */
+function planOversize(reason: string, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
+  if (rules.onOversize === "accept") return acceptUnscanned(`Not Scanned - ${reason}`, rules, facts);
+  const lines = ["message is too large to be scanned for viruses"];
+  if (rules.onOversize === "reject") {
+    return {
+      modifications: [],
+      verdict: { kind: "reply", code: 552, enhanced: "5.3.4", lines },
+      outcome: "rejected",
+    };
+  }
+  return {
+    modifications: [],
+    verdict: { kind: "reply", code: 452, enhanced: "4.3.4", lines },
+    outcome: "tempfailed",
   };
 }
 

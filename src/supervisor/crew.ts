@@ -1,12 +1,15 @@
 import type { Settings } from "../config/settings.ts";
-import type { ChildOptions, FromRole } from "../ipc/messages.ts";
+import type { ChildOptions } from "../ipc/messages.ts";
 import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
-import { Blacklisting } from "./blacklisting.ts";
+import { BlacklistDesk } from "./blacklist-desk.ts";
+import { EndlessDesk } from "./endless-desk.ts";
 import { Place, type PlaceEvents } from "./place.ts";
-import { type RoleProcess, startRole } from "./role-process.ts";
+import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
+import { ScannerDesk } from "./scanner-desk.ts";
+import { SlotDesk } from "./slot-desk.ts";
 
 /** Messages in scanning get so long to be answered when the program stops. Milliseconds. */
 const DRAIN_PATIENCE = 30_000;
@@ -16,7 +19,7 @@ const KEEPER_PATIENCE = 5_000;
 /** What the processes need to be started with. */
 export interface CrewPlan {
   readonly children: number;
-  readonly options: Omit<ChildOptions, "listeners">;
+  readonly options: Omit<ChildOptions, "listeners" | "scanners">;
   readonly listeners: readonly number[];
 }
 
@@ -26,8 +29,10 @@ export class Crew {
   readonly #log: Log;
   readonly #keeper: Place;
   readonly #children: readonly Place[];
-  /** Null without `--blacklist-time`. */
-  readonly #blacklisting: Blacklisting | null;
+  readonly #slots: SlotDesk;
+  readonly #scanners: ScannerDesk;
+  readonly #endless = new EndlessDesk();
+  readonly #blacklist: BlacklistDesk;
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
 
@@ -35,7 +40,9 @@ export class Crew {
     this.#plan = plan;
     this.#log = log;
     this.#settings = settings;
-    this.#blacklisting = blacklistingOf(settings, log);
+    this.#slots = new SlotDesk(settings);
+    this.#scanners = new ScannerDesk(settings.servers);
+    this.#blacklist = new BlacklistDesk(settings, log);
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
       { length: plan.children },
@@ -58,6 +65,8 @@ export class Crew {
     // One that is not ready yet was started with the old ones.
     for (const place of [this.#keeper, ...this.#children])
       place.anyRole?.send({ type: "settings", settings });
+    this.#slots.renew(settings);
+    this.#scanners.renew(settings.servers);
   }
 
   reopenLogs(): void {
@@ -97,16 +106,15 @@ export class Crew {
 
   #keeperEvents(): PlaceEvents {
     return {
-      start: (events) => startRole("keeper", [], events),
-      onStarted: (role) => role.send({ type: "start", settings: this.#settings }),
+      start: (events) =>
+        startRole("keeper", [], this.#blacklist.watchKeeper(this.#scanners.watchKeeper(events))),
+      onStarted: (role) =>
+        role.send({ type: "start", settings: this.#settings, scanners: this.#scanners.state }),
       onReady: (role) => {
         for (const place of this.#children) {
           if (place.anyRole !== null) this.#link(place.anyRole, role);
           else if (!place.begun) place.fill();
         }
-      },
-      onMessage: (_role, message) => {
-        if (message.type === "peers") this.#blacklisting?.setPeers(message.addresses);
       },
       onGone: () => {},
       onFirstFailed: (why) => this.#started.reject(new Error(why)),
@@ -117,25 +125,28 @@ export class Crew {
     const { options, listeners } = this.#plan;
     const inherited = listeners.map((_, at) => FIRST_LISTENER_FD + at);
     return {
-      start: (events) => startRole("child", listeners, events),
+      start: (events) => startRole("child", listeners, this.#watched(events)),
       onStarted: (role) => {
-        role.send({ type: "start", settings: this.#settings, options: { ...options, listeners: inherited } });
+        const { health: scanners } = this.#scanners;
+        const own = { ...options, listeners: inherited, scanners };
+        role.send({ type: "start", settings: this.#settings, options: own });
+        this.#scanners.join(role);
+        this.#slots.join(role);
+        this.#endless.join(role);
+        this.#blacklist.join(role);
         if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
-        this.#blacklisting?.join(role);
       },
-      onMessage: (role, message) => this.#onChildMessage(role, message),
       onReady: () => {
         if (this.#children.every((place) => place.role !== null)) this.#started.resolve();
       },
-      onGone: (role) => this.#blacklisting?.leave(role),
+      onGone: () => {},
       onFirstFailed: (why) => this.#started.reject(new Error(why)),
     };
   }
 
-  #onChildMessage(role: RoleProcess, message: FromRole): void {
-    if (message.type === "offender" || message.type === "blacklistNext") {
-      this.#blacklisting?.onMessage(role, message);
-    }
+  /** The events of a child's place, with ears for all that children tell. */
+  #watched(events: RoleEvents): RoleEvents {
+    return this.#blacklist.watch(this.#scanners.watch(this.#endless.watch(this.#slots.watch(events))));
   }
 
   /**
@@ -162,10 +173,4 @@ export class Crew {
       for (const descriptor of open) closeDescriptor(descriptor);
     }
   }
-}
-
-function blacklistingOf(settings: Settings, log: Log): Blacklisting | null {
-  const { blacklistTime, dontBlacklist: exempt, ignoreNets } = settings;
-  if (blacklistTime === 0) return null;
-  return new Blacklisting({ time: blacklistTime * 1000, exempt, ignoreNets }, log, () => performance.now());
 }

@@ -1,4 +1,3 @@
-import type { FromRole } from "../ipc/messages.ts";
 import type { Log } from "../log/log.ts";
 import { countYoungDeaths, respawnPause } from "./backoff.ts";
 import type { RoleEvents, RoleProcess } from "./role-process.ts";
@@ -13,9 +12,8 @@ export interface PlaceEvents {
   /** It was started: gets its first message. */
   onStarted(role: RoleProcess): void;
   onReady(role: RoleProcess): void;
-  onMessage(role: RoleProcess, message: FromRole): void;
   /** It is gone, and replaced soon. */
-  onGone(role: RoleProcess): void;
+  onGone(): void;
   /** The first one ended before it was ready: there is no point in another. */
   onFirstFailed(why: string): void;
 }
@@ -98,10 +96,6 @@ export class Place implements RoleEvents {
     this.#events.onReady(role);
   }
 
-  onMessage(role: RoleProcess, message: FromRole): void {
-    this.#events.onMessage(role, message);
-  }
-
   onOffence(role: RoleProcess, what: string): void {
     this.#log("error", `${this.#title} ${role.pid} ${what}: killed`);
   }
@@ -110,7 +104,7 @@ export class Place implements RoleEvents {
     this.#role = null;
     this.#ready = false;
     this.#clearTimer();
-    if (this.#closed === null) this.#events.onGone(role);
+    if (this.#closed === null) this.#events.onGone();
     this.#failed(`${role.pid} ${how}`);
   }
 

@@ -1,6 +1,9 @@
+import type { ScannerWatchState } from "../clamd/outage.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { checkFromRole, type FromRole } from "../ipc/messages.ts";
+import type { BlacklistFromChild } from "../ipc/policy-messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
+import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
 
@@ -24,10 +27,18 @@ export interface RoleEvents {
   onReady(role: RoleProcess): void;
   /** It is gone; told once, `how` in words. */
   onExit(role: RoleProcess, how: string): void;
-  /** It said something besides its heartbeat. */
-  onMessage(role: RoleProcess, message: FromRole): void;
   /** It broke the rules of the channel or hangs, and was killed for it. */
   onOffence(role: RoleProcess, what: string): void;
+  /** A child tells of its slots; other roles have none, and must not. */
+  onSlots?(role: RoleProcess, report: SlotReport): void;
+  /** A child has met a message that no scanner gets through with; other roles must not. */
+  onEndless?(hash: string): void;
+  /** The keeper tells of the servers; other roles must not. */
+  onScanners?(state: ScannerWatchState): void;
+  /** A child tells who sent infected mail, or asks for more of the blacklist; other roles must not. */
+  onBlacklist?(role: RoleProcess, message: BlacklistFromChild): void;
+  /** The keeper tells the addresses of our MX peers; other roles must not. */
+  onPeers?(addresses: readonly string[]): void;
 }
 
 const SIGKILL = 9;
@@ -74,13 +85,19 @@ export async function startRole(
     channel = await openChannel(ours, {
       onMessage: (message) => {
         const known = checkFromRole(message);
-        if (known === null) offend("sent a message of no known kind");
+        if (known === null || !isExpected(known, events)) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
+        else if (known.type === "slots") events.onSlots?.(role, known);
+        else if (known.type === "endless") events.onEndless?.(known.hash);
+        else if (known.type === "scanners") events.onScanners?.(known.state);
+        else if (known.type === "peers") events.onPeers?.(known.addresses);
+        else if (known.type === "offender" || known.type === "blacklistNext")
+          events.onBlacklist?.(role, known);
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
-        else if (known.type === "ready") {
+        else {
           heart.start();
           events.onReady(role);
-        } else events.onMessage(role, known);
+        }
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);
@@ -102,6 +119,15 @@ export async function startRole(
     }),
   );
   return role;
+}
+
+/** Whether a role of this kind may say that. */
+function isExpected({ type }: FromRole, events: RoleEvents): boolean {
+  if (type === "slots") return events.onSlots !== undefined;
+  if (type === "scanners") return events.onScanners !== undefined;
+  if (type === "peers") return events.onPeers !== undefined;
+  if (type === "offender" || type === "blacklistNext") return events.onBlacklist !== undefined;
+  return type !== "endless" || events.onEndless !== undefined;
 }
 
 /** @throws OsError when there is no further pair; `others` are closed then */

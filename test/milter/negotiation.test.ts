@@ -92,7 +92,12 @@ describe("macro lists", () => {
 });
 
 describe("what the filter wants", () => {
-  const rules = { acceptOnError: false, discardInfected: false, ourVersion: "1" };
+  const rules = {
+    acceptOnError: false,
+    discardInfected: false,
+    onOversize: "accept",
+    ourVersion: "1",
+  } as const;
   const needs = { helo: false, answerMail: false, answerRcpt: false, answerEndOfHeaders: false };
   const wanted = wantedOf({ ...rules, addHeaders: true }, needs);
 

@@ -12,6 +12,7 @@ const RULES: ResponseRules = {
   addHeaders: true,
   acceptOnError: false,
   discardInfected: false,
+  onOversize: "accept",
   ourVersion: "9",
 };
 const FACTS: MessageFacts = {

@@ -47,7 +47,13 @@ describe("texts in headers and replies", () => {
   });
 
   test.each(HOSTILE)("no name of a virus breaks out: %s…", (_start, name) => {
-    const rules = { addHeaders: true, acceptOnError: true, discardInfected: false, ourVersion: "2" };
+    const rules = {
+      addHeaders: true,
+      acceptOnError: true,
+      discardInfected: false,
+      onOversize: "accept",
+      ourVersion: "2",
+    } as const;
     const facts = {
       statusHeaders: 0,
       fromMdaemon: false,

@@ -33,7 +33,7 @@ function child(list: Blacklisting) {
       if (more) queueMicrotask(() => list.onMessage(reader, { type: "blacklistNext" }));
     },
   };
-  return { tables, sizes, reader, came: tables.came({ whitelist: false, blacklist: true }) };
+  return { tables, sizes, reader, came: tables.came({ whitelistFile: null, blacklistTime: 60 }) };
 }
 
 describe("the blacklist of the program", () => {

@@ -18,7 +18,6 @@ function makePlace() {
       },
       onStarted: (role) => told.push(`started ${role.pid}`),
       onReady: (role) => told.push(`ready ${role.pid}`),
-      onMessage: () => {},
       onGone: () => told.push("gone"),
       onFirstFailed: (why) => told.push(`first failed: ${why}`),
     },
