@@ -33,6 +33,8 @@ export async function startNameServer(
     socket.once("error", reject);
     socket.bind(PORT, address, resolve);
   });
+  // Whoever has given up waiting is told of by ICMP.
+  socket.on("error", () => {});
   return { asked: () => asked, stop: () => socket.close() };
 }
 

@@ -12,6 +12,8 @@ const IFF_UP_RUNNING = 0x41;
 /** struct ifreq: 16 bytes of name, then a union. */
 const IFREQ = 40;
 const UNION = 16;
+/** Characters of what a script that failed wrote to standard error. */
+const LAST_WORDS = 4000;
 
 /**
  * Runs a script of ours in a network of its own, in which it may give the loopback interface any address with
@@ -22,7 +24,8 @@ const UNION = 16;
 export async function runInPrivateNetwork(script: string, deadline: number): Promise<unknown> {
   const argv = ["unshare", "--net", "--", process.execPath, join(REPOSITORY, script)];
   const { exitCode, stdout, stderr } = await run({ argv, deadline });
-  if (exitCode !== 0) throw failure("CHILD_FAILED", `${script} ended with ${exitCode}\n${stdout}${stderr}`);
+  if (exitCode !== 0)
+    throw failure("CHILD_FAILED", `${script} ended with ${exitCode}\n${stderr.slice(-LAST_WORDS)}`);
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
 }
 
