@@ -45,12 +45,22 @@ export function startPolicyDesk(settings: Settings, log: Log, news: PolicyNews):
   const holes = blackHoleMode
     ? new BlackHoles({ expand: expandBy(sendmailBin), now: () => performance.now() }, sendmailBin, log)
     : null;
-  if (blacklistTime > 0) void new MxPeers(ourDomains(), mxService(), log, news.toSupervisor).look();
+  if (blacklistTime > 0) watchPeers(log, news);
   return {
     whitelist: () => watch?.portions ?? [],
     leadsToNull: (address) => holes?.leadsToNull(address) ?? Promise.resolve(false),
     reload: () => watch?.reload(),
   };
+}
+
+function watchPeers(log: Log, news: PolicyNews): void {
+  const domains = ourDomains();
+  if (domains.length > 0) void new MxPeers(domains, mxService(), log, news.toSupervisor).look();
+  else
+    log(
+      "warning",
+      `MX peers are unknown: this host's name, ${hostname()}, has no domain; --dont-blacklist can name them`,
+    );
 }
 
 /** The names whose MX hosts are our peers: the host's own, and its domain. */

@@ -161,6 +161,12 @@ describe("warnings", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("exemptions from a blacklist that there is not", () => {
+    const text = "--dont-blacklist without --blacklist-time has no effect";
+    expect(settings(`${QUIET} -K 192.0.2.1 /s`, LOCAL).warnings).toContain(text);
+    expect(settings(`${QUIET} -K 192.0.2.1 -k 60 /s`, LOCAL).warnings).not.toContain(text);
+  });
+
   test("all that is missing stands in one line", () => {
     const { warnings } = settings("-e inet:8891 -l", `${LOCAL}Debug yes\nLogSyslog yes\nLogFile /x\n`);
     expect(warnings.filter((line) => line.includes("not available yet"))).toHaveLength(1);

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
 import { type Clamd, startClamd, writeDirectives } from "../lab/clamd.ts";
+import { eicar } from "../lab/eicar.ts";
 import { BINARY, startFilter } from "../lab/filter.ts";
 import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { type Finished, run } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
 import { judge } from "./policy-mta.ts";
+
+/** The user and group nobody have this number on every Debian. */
+const NOBODY = 65_534;
 
 let folder: LabFolder;
 let clamd: Clamd;
@@ -169,3 +173,26 @@ describe("the whitelist", () => {
     }
   }, 40_000);
 });
+
+test("in a jail, as another user: whitelist and blacklist are handed in", async () => {
+  mkdirSync(at("jail"));
+  mkdirSync(at("run"));
+  chownSync(at("run"), NOBODY, NOBODY);
+  const unix = at("run/milter.sock");
+  const list = file("jailed-list", "From: <friend@a.example>\n");
+  const options = ["-q", "-C", at("jail"), "-W", list, "-k", "600"];
+  const filter = await startFilter({ conf: confFor({}), sockets: [`unix:${unix}`], options });
+  try {
+    const mail = { family: "inet", address: "192.0.2.1" } as const;
+    expect(await judge({ unix }, { ...mail, sender: "<friend@a.example>" })).toMatchObject({
+      answer: "accept",
+    });
+    expect((await judge({ unix }, { ...mail, body: eicar() })).answer).toStartWith("554 5.7.1 virus ");
+    await until(async () => (await judge({ unix }, mail)).stage === "mail", {
+      what: "the host to be refused",
+    });
+    expect(filter.log()).not.toContain("ERROR");
+  } finally {
+    await filter.stop();
+  }
+}, 40_000);
