@@ -124,17 +124,19 @@ async function tell(temper: Temper, server: string): Promise<Report> {
   try {
     await lineOf(filter.output, / accepts mail on /);
     const peers = Promise.all(Array.from({ length: PEERS }, (_, at) => peerDelay(port, `127.0.1.${at + 1}`)));
-    const delays = await mailDelays(unix);
-    const peersLine = await lineOf(
+    const told = lineOf(
       filter.output,
       /MX peers of |Won't blacklist 192\.0\.2\.25$|Won't blacklist 10\.0\.0\.29$/,
-    );
-    const peersAfter = performance.now() - begun;
+    ).then((line) => ({ line, after: performance.now() - begun }));
+    // Twice, while the look-ups are under way: others may need the processors at one of these moments.
+    const rounds = [await mailDelays(unix), await mailDelays(unix)];
+    const { line: peersLine, after: peersAfter } = await told;
     const slowestPeer = Math.max(...(await peers));
     await judge({ unix }, { family: "inet", address: "192.0.2.25", body: eicar() });
     await judge({ unix }, { family: "inet", address: "192.0.2.99", body: eicar() });
     const mxListed = await lineOf(filter.output, /Will blacklist/);
-    const at = (part: number): number => delays[Math.floor(delays.length * part)] ?? 0;
+    const at = (part: number): number =>
+      Math.min(...rounds.map((delays) => delays[Math.floor(delays.length * part)] ?? 0));
     const asked = names.asked();
     return {
       p50: at(0.5),
