@@ -83,10 +83,12 @@ export class KeeperLink {
 
   /**
    * A connexion to the server of that name in the settings.
-   * @param deadline milliseconds
+   * @param patience milliseconds
    * @throws ClamdError `CLAMD_CONNECT`
    */
-  async connect(server: string, deadline: number): Promise<number> {
+  async connect(server: string, patience: number): Promise<number> {
+    // A whole number: the keeper closes the link to who sends it anything else.
+    const deadline = Math.ceil(patience);
     try {
       return await this.#request({ type: "connect", server, deadline }, deadline + ANSWER_PATIENCE);
     } catch (error) {
