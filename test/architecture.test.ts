@@ -19,9 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ipc: ["access", "clamd", "config", "log"],
   engine: ["clamd", "config", "ipc", "os", "scan"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
-  keeper: ["access", "clamd", "config", "ipc", "log", "os", "scan"],
+  keeper: ["access", "clamd", "config", "ipc", "log", "os", "policy", "scan"],
   // Of the engine it has the watch over the database directory, which cannot be seen from the jail.
-  supervisor: ["clamd", "cli", "config", "engine", "ipc", "log", "os", "scan"],
+  supervisor: ["clamd", "cli", "config", "engine", "ipc", "log", "os", "policy", "scan"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "engine", "ipc", "keeper", "supervisor"],
   "version.ts": [],

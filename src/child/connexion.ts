@@ -3,7 +3,7 @@ import { MilterSession } from "../milter/session.ts";
 import { PROGRESS_INTERVAL } from "../scan/budget.ts";
 import { Filter, type FilterWorld } from "./filter.ts";
 import type { Gate } from "./gate.ts";
-import { wantedOf } from "./wanted.ts";
+import { needsOf, wantedOf } from "./wanted.ts";
 
 type Socket = Bun.Socket<Connexion>;
 
@@ -53,7 +53,7 @@ export class Connexion {
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(world.responseRules, world.dontWait),
+      wantedOf(world.responseRules, needsOf(world.policy, world.openTrace !== null, world.dontWait)),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,

@@ -4,20 +4,20 @@ import type { Agreement } from "../milter/negotiation.ts";
 import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
 import type { SessionTrace } from "../milter/trace.ts";
-import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
 import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
 import { type MessageFacts, type Outcome, planResponse, type ResponseRules } from "../response/plan.ts";
 import { type ScanWorld, startScan } from "../scan/job.ts";
 import type { SpoolEdge } from "../scan/spool.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
+import { Judge, type PolicyWorld } from "./judge.ts";
 import { Message } from "./message.ts";
 import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
 import type { Slots } from "./slots.ts";
 
 /** What all connexions of a child share. */
 export interface FilterWorld {
-  readonly scanRules: ScanRules;
+  readonly policy: PolicyWorld;
   readonly responseRules: ResponseRules;
   /** Bytes; a longer message is not scanned. 0: no limit. */
   readonly scanSizeLimit: number;
@@ -43,8 +43,6 @@ export interface FilterWorld {
   readonly onLacking: (actions: number) => void;
 }
 
-const CONTINUE: Verdict = { kind: "continue" };
-
 /** Decides on the mail of one MTA connexion. */
 export class Filter implements SessionHandler {
   readonly #worldNow: () => FilterWorld;
@@ -52,12 +50,11 @@ export class Filter implements SessionHandler {
   #world: FilterWorld;
   readonly #session: MilterSession;
   readonly #admitted: () => boolean;
+  readonly #judge: Judge;
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
   #job: SlotJob | null = null;
-  /** Mail of this machine is refused at its end only: Postfix would keep it queued for ever. */
-  #fromHere = false;
 
   /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
   constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
@@ -65,6 +62,8 @@ export class Filter implements SessionHandler {
     this.#worldNow = worldNow;
     this.#world = worldNow();
     this.#session = session;
+    const log: Log = (level, text, fields) => this.#world.log(level, text, fields);
+    this.#judge = new Judge(this.#world.policy, session.macros, log);
   }
 
   /** Whether a verdict is due that only a scanner can give. */
@@ -81,39 +80,43 @@ export class Filter implements SessionHandler {
     this.#client = client;
     this.#world = this.#worldNow();
     if (!this.#admitted()) return { kind: "tempfail" };
-    const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
-    this.#fromHere = decision.origin === "thisMachine";
-    if (decision.kind === "scan") return CONTINUE;
-    this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
-    return { kind: "accept" };
+    return this.#judge.connect(client, this.#world.policy);
   }
 
-  helo(_name: string): void {}
+  helo(name: string): void {
+    this.#judge.helo(name);
+  }
 
   mail(sender: string): Verdict {
     this.#forget();
     this.#world = this.#worldNow();
+    const verdict = this.#judge.mail(sender, this.#world.policy);
+    if (verdict.kind !== "continue") return verdict;
     const message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
     this.#message = message;
-    if (!this.#world.dontWait || !this.#world.slots.full || this.#fromHere) return CONTINUE;
+    if (!this.#world.dontWait || !this.#world.slots.full || this.#judge.fromThisMachine) return verdict;
     this.#forget();
     this.#logMessage(this.#queueId, message, NO_PLACE, "tempfailed", this.#world.now());
     return OVERLOADED;
   }
 
   rcpt(recipient: string): Verdict {
-    this.#message?.addRecipient(recipient);
-    return CONTINUE;
+    const verdict = this.#judge.rcpt(recipient);
+    if (verdict.kind === "continue") this.#message?.addRecipient(recipient);
+    return verdict;
   }
 
   header(name: string, value: string): void {
     const ownSpace = (this.#agreement.steps & Step.headerLeadingSpace) !== 0;
     this.#message?.addHeader(name, ownSpace ? value : ` ${value}`);
+    this.#judge.header(name, value);
   }
 
   endOfHeaders(): Verdict {
     this.#message?.endHeaders();
-    return CONTINUE;
+    const verdict = this.#judge.endOfHeaders();
+    if (verdict.kind !== "continue") this.#forget();
+    return verdict;
   }
 
   body(bytes: Uint8Array): "continue" | "skip" {
@@ -127,6 +130,25 @@ export class Filter implements SessionHandler {
       return;
     }
     const started = this.#world.now();
+    const word = this.#judge.lastWord();
+    if (word === null) this.#scan(message, started);
+    else if (word instanceof Promise) {
+      void word.then((late) => {
+        // An aborted message needs no answer.
+        if (this.#message !== message) return;
+        if (late === null) this.#scan(message, started);
+        else this.#say(late);
+      });
+    } else this.#say(word);
+  }
+
+  /** Answers a message that is not scanned. */
+  #say(verdict: Verdict): void {
+    this.#forget();
+    this.#session.finish([], verdict);
+  }
+
+  #scan(message: Message, started: number): void {
     const early = message.complete();
     if (early !== null) {
       this.#conclude(message, early, started);
@@ -187,6 +209,7 @@ export class Filter implements SessionHandler {
     const queueId = this.#queueId;
     this.#forget();
     this.#session.finish(plan.modifications, plan.verdict);
+    if (scan.kind === "infected") this.#judge.infected(scan.names);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
     this.#logMessage(queueId, message, scan, plan.outcome, started);
   }
@@ -228,10 +251,6 @@ export class Filter implements SessionHandler {
   #thisHost(): string {
     const { hostName } = this.#world;
     return hostName.includes(".") ? hostName : (this.#session.macros.get("j") ?? hostName);
-  }
-
-  #clientText(): string {
-    return `${this.#client.host}[${this.#client.address}]`;
   }
 
   #forget(): void {

@@ -1,6 +1,7 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type AccessState, checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
+import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor } from "../os/libc.ts";
@@ -22,7 +23,10 @@ const ANSWER_PATIENCE = 10_000;
 /** Milliseconds that the keeper may take for a name: its own bound, and some. */
 const NAME_PATIENCE = 7_000;
 
-/** Somebody who waits for a descriptor or a name. */
+/** Milliseconds that sendmail may take to say where a recipient leads. */
+const BLACK_HOLE_PATIENCE = 15_000;
+
+/** Somebody who waits for a descriptor or a word. */
 interface Waiting<T> {
   /** What is asked for: a new keeper is asked again. */
   readonly request: object;
@@ -34,6 +38,7 @@ interface Waiting<T> {
 export class KeeperLink {
   readonly #waiting = new Map<number, Waiting<number>>();
   readonly #unnamed = new Map<number, Waiting<string>>();
+  readonly #unexpanded = new Map<number, Waiting<boolean>>();
   readonly #spare: number[] = [];
   #channel: Channel | null = null;
   #passingFd = -1;
@@ -46,6 +51,8 @@ export class KeeperLink {
   #accessWanted = false;
   /** Takes the access tables whenever they come. */
   onAccess: (access: AccessState) => void = () => {};
+  /** Takes the whitelist, portion by portion, whenever it comes. */
+  onWhitelist: (portion: Extract<PolicyAnswer, { type: "whitelist" }>) => void = () => {};
 
   /** Takes a new link; the old one's keeper is gone. */
   async attach(channelFd: number, passingFd: number): Promise<void> {
@@ -60,7 +67,9 @@ export class KeeperLink {
     this.#detach();
     this.#channel = channel;
     this.#passingFd = passingFd;
-    for (const { request } of [...this.#waiting.values(), ...this.#unnamed.values()]) channel.send(request);
+    for (const asked of [this.#waiting, this.#unnamed, this.#unexpanded]) {
+      for (const { request } of asked.values()) channel.send(request);
+    }
     if (this.#accessWanted) channel.send({ type: "access" });
     this.#orderFiles();
     this.flush();
@@ -105,6 +114,14 @@ export class KeeperLink {
    */
   nameOf(address: string): Promise<string> {
     return this.#ask(this.#unnamed, { type: "name", address }, NAME_PATIENCE);
+  }
+
+  /**
+   * Whether mail to that address goes to /dev/null.
+   * @throws Error when the keeper cannot tell
+   */
+  leadsToNull(address: string): Promise<boolean> {
+    return this.#ask(this.#unexpanded, { type: "blackHole", address }, BLACK_HOLE_PATIENCE);
   }
 
   /** A spool file, at once; null when none is at hand. */
@@ -189,6 +206,15 @@ export class KeeperLink {
     if (answer === null) return;
     if (answer.type === "access") {
       this.onAccess(answer.access);
+      return;
+    }
+    if (answer.type === "whitelist") {
+      this.onWhitelist(answer);
+      return;
+    }
+    if (answer.type === "blackHole") {
+      this.#unexpanded.get(answer.id)?.resolve(answer.discards);
+      this.#unexpanded.delete(answer.id);
       return;
     }
     const unnamed = this.#unnamed.get(answer.id);

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
 import { sizeInBytes } from "../cli/option-checks.ts";
@@ -7,13 +8,14 @@ import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { type EngineSettings, type EngineSurroundings, resolveEngine } from "./engine-settings.ts";
 import { resolveLogSettings } from "./log-settings.ts";
+import { type PolicySettings, resolvePolicy } from "./policy-settings.ts";
 import { engineScanner, externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
 
 /** All that the processes need to know from the command line and clamd.conf. Frozen, and plain JSON. */
-export interface Settings {
+export interface Settings extends PolicySettings {
   /** Where the MTA reaches us. */
   readonly sockets: readonly SocketAddress[];
   readonly configFile: string;
@@ -45,11 +47,6 @@ export interface Settings {
   readonly onOversize: OversizeRule;
   /** Seconds that a message has from its end to its verdict. */
   readonly scanTimeout: number;
-  readonly scanOutgoing: boolean;
-  readonly scanLocal: boolean;
-  readonly forceScan: boolean;
-  /** Canonical CIDR text. */
-  readonly ignoreNets: readonly string[];
   /** False with `--noxheader`. */
   readonly addHeaders: boolean;
   /** `--dont-scan-on-error`. */
@@ -71,6 +68,10 @@ export interface Settings {
   /** Directory that becomes the root of the processes that read mail, or null. */
   readonly jail: string | null;
   readonly pidFile: string | null;
+  /** The program that is asked about recipients. */
+  readonly sendmailBin: string;
+  /** `--sendmail-cf`, a full path; null for the usual places. */
+  readonly sendmailCf: string | null;
   readonly log: LogSettings;
   /** To be logged once at start. */
   readonly warnings: readonly string[];
@@ -84,6 +85,8 @@ export interface Surroundings {
   readonly uid: number;
   /** TMPDIR of the environment, if set. */
   readonly tmpdir: string | undefined;
+  /** The directory that relative paths are meant in. */
+  readonly cwd?: string;
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
   /** Address of the engine's socket, in the abstract namespace. */
@@ -108,7 +111,9 @@ export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
  *   LogFile is no full path
  */
 export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: Surroundings): Settings {
-  const { values, ignore } = line.options;
+  const { values } = line.options;
+  const fullPath = (path: string | null): string | null =>
+    path === null ? null : posix.resolve(around.cwd ?? "/", path);
   const internal = values.external !== true;
   const scanners = internal
     ? engineScanner(around.engineSocket ?? SOME_SOCKET)
@@ -139,10 +144,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     ]),
     onOversize: oversizeRule(values["on-oversize"]),
     scanTimeout: wholeValue(values["scan-timeout"], MESSAGE_BUDGET / 1000),
-    scanOutgoing: values.outgoing === true,
-    scanLocal: values.local === true,
-    forceScan: values["force-scan"] === true,
-    ignoreNets: ignore,
+    ...resolvePolicy(line.options, fullPath),
     addHeaders: values.noxheader !== true,
     acceptOnError: values["dont-scan-on-error"] === true,
     discardInfected: values.noreject === true,
@@ -155,6 +157,8 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     supplementaryGroups: booleanOf(conf, "AllowSupplementaryGroups"),
     jail: textValue(values.chroot),
     pidFile: textValue(values.pidfile),
+    sendmailBin: textValue(values["sendmail-bin"]) ?? "/usr/sbin/sendmail",
+    sendmailCf: fullPath(textValue(values["sendmail-cf"])),
     log,
     warnings: [
       ...conf.warnings,

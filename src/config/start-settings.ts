@@ -67,8 +67,9 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
   refuseUnbuilt(line.options);
-  const { uid, engineSocket, cores } = edge;
-  return resolveSettings(line, conf, { uid, tmpdir: edge.env.TMPDIR, warnings, engineSocket, cores });
+  const { uid, cwd, engineSocket, cores } = edge;
+  const { TMPDIR: tmpdir } = edge.env;
+  return resolveSettings(line, conf, { uid, tmpdir, cwd, warnings, engineSocket, cores });
 }
 
 function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {

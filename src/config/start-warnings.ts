@@ -33,6 +33,9 @@ export function startWarnings(
       `${byNetwork.text} without --local: mail that the MTA passes on from the local network is not scanned`,
     );
   }
+  if (values["dont-blacklist"] !== undefined && Number(values["blacklist-time"] ?? "0") === 0) {
+    warnings.push("--dont-blacklist without --blacklist-time has no effect");
+  }
   if (values.external === true && servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
     const remedy = `AlertExceedsMax yes in ${conf.file} would report them`;
     warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
@@ -44,7 +47,6 @@ function notBuiltYet(line: Started): readonly string[] {
   const { values } = line.options;
   const missing: string[] = [];
   if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
-  missing.push("refusing recipients with ; or |");
   return missing;
 }
 

@@ -5,6 +5,16 @@ import type { ScannerWatchState } from "../clamd/outage.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { checkFromEngine, type FromEngine } from "./engine-messages.ts";
+import {
+  type BlackHoleRequest,
+  type BlacklistFromChild,
+  type BlacklistToChild,
+  checkBlackHoleRequest,
+  checkPolicyAnswer,
+  checkPolicyFromRole,
+  type PeersFromKeeper,
+  type PolicyAnswer,
+} from "./policy-messages.ts";
 import { checkScannerReport, type ScannerReport } from "./scanner-messages.ts";
 import { checkSlotReport, type SlotReport, type SlotWord } from "./slot-messages.ts";
 
@@ -19,6 +29,7 @@ export type ToRole =
 export type ToChild =
   | ToRole
   | SlotWord
+  | BlacklistToChild
   /** What is known of the servers now, all of them. */
   | { readonly type: "scanners"; readonly scanners: readonly ScannerHealth[] }
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
@@ -62,8 +73,10 @@ export type FromRole =
   | FromEngine
   /** From children only. */
   | SlotReport
+  | BlacklistFromChild
   /** From the keeper only. */
   | ScannerReport
+  | PeersFromKeeper
   /** The hash of a message that no scanner gets through with (from a child). */
   | { readonly type: "endless"; readonly hash: string }
   /** It cannot go on, and ends. */
@@ -71,6 +84,7 @@ export type FromRole =
 
 /** From a child to the keeper. */
 export type ChildRequest =
+  | BlackHoleRequest
   /** A connexion to the server of that name in the settings. Milliseconds. */
   | { readonly type: "connect"; readonly id: number; readonly server: string; readonly deadline: number }
   /** A scan failed at the server of that name: it is to be looked at now. */
@@ -92,6 +106,7 @@ export interface LogLine {
 
 /** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
 export type KeeperAnswer =
+  | PolicyAnswer
   | { readonly type: "done"; readonly id: number }
   /** What `verifyName` made of an address. */
   | { readonly type: "name"; readonly id: number; readonly name: string }
@@ -137,7 +152,7 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
   if (type === "endless" && typeof hash === "string" && HASH.test(hash)) return { type, hash };
   if (type === "ready" || type === "pong") return { type };
-  return checkFromEngine(message);
+  return checkFromEngine(message) ?? checkPolicyFromRole(message);
 }
 
 /**
@@ -157,7 +172,7 @@ export function checkChildRequest(message: unknown): ChildRequest | null {
   }
   if (type === "access") return { type };
   if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
-  return null;
+  return checkBlackHoleRequest(message);
 }
 
 function isLogLine(value: unknown): value is LogLine {
@@ -187,7 +202,7 @@ export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
     return { type, id, name };
   }
   if (type === "access" && isAccessState(access)) return { type, access };
-  return null;
+  return checkPolicyAnswer(message);
 }
 
 function isAccessState(value: unknown): value is AccessState {
@@ -237,6 +252,8 @@ const TO_CHILD: readonly unknown[] = [
   "scanners",
   "endless",
   "slots",
+  "blacklist",
+  "unblacklist",
 ];
 const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 

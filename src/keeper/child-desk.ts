@@ -21,6 +21,8 @@ export interface DeskWorld {
   readonly nameOf: (address: string) => Promise<string>;
   /** A connexion to the server of that name, as a descriptor. Milliseconds. Rejects when there is no such server. */
   readonly connect: (server: string, deadline: number) => Promise<number>;
+  /** Whether mail to an address goes to /dev/null. Never rejects. */
+  readonly leadsToNull: (address: string) => Promise<boolean>;
   /** A child needs the access tables. */
   readonly onAccessWanted: () => void;
   /** A scan of a child's failed at the server of that name, it says. */
@@ -70,6 +72,11 @@ export async function openDesk(
       (error: unknown) => answer({ type: "failed", id, reason: connectReason(error) }),
     );
   };
+  const tellBlackHole = async ({
+    id,
+    address,
+  }: Extract<ChildRequest, { type: "blackHole" }>): Promise<void> =>
+    answer({ type: "blackHole", id, discards: await world.leadsToNull(address) });
   const scribe = makeScribe(world.log);
   const channel: Channel = await openChannel(channelFd, {
     onMessage(message) {
@@ -79,6 +86,7 @@ export async function openDesk(
         channel.close();
       } else if (request.type === "log") scribe(request.lines);
       else if (request.type === "name") tellName(request);
+      else if (request.type === "blackHole") void tellBlackHole(request);
       else if (request.type === "access") world.onAccessWanted();
       else if (request.type === "trouble") world.onTrouble(request.server);
       else void work(request);

@@ -15,6 +15,7 @@ import { openDesk } from "./child-desk.ts";
 import { connectDescriptor } from "./connector.ts";
 import { KnownServers } from "./known-servers.ts";
 import { PeerNames } from "./peer-names.ts";
+import { type PolicyDesk, startPolicyDesk } from "./policy-desk.ts";
 import { outageNews } from "./scanner-news.ts";
 import { ScannerWatch } from "./scanner-watch.ts";
 import { ServerNames } from "./server-names.ts";
@@ -43,7 +44,14 @@ export async function runKeeper(): Promise<void> {
       const opened = openLog(settings.log, systemLogEdge(settings.foreground));
       const servers = serverNames();
       const known = new KnownServers(settings.servers, () => performance.now());
-      keeper = { settings, opened, names: peerNames(), servers, known, access: null, scanners: null };
+      const policy = startPolicyDesk(settings, opened.log, {
+        toChildren: (portion) => {
+          for (const desk of desks) desk.send(portion);
+        },
+        toSupervisor: (addresses) => end.send({ type: "peers", addresses }),
+      });
+      const names = peerNames();
+      keeper = { settings, opened, names, servers, known, access: null, scanners: null, policy };
       keeper.scanners = watchScanners(keeper, scanners, end);
       if (settings.sockets.some((socket) => socket.kind === "inet")) watchAccess(keeper, desks);
       end.ready();
@@ -53,6 +61,7 @@ export async function runKeeper(): Promise<void> {
       keeper.known.learn(message.settings.servers);
       keeper.opened.reopen(message.settings.log);
       keeper.access?.reload();
+      keeper.policy.reload();
       keeper.scanners?.renew(message.settings);
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
     else if (message.type === "reopenLogs") keeper.opened.reopen();
@@ -80,6 +89,7 @@ interface Keeper {
   readonly known: KnownServers;
   /** Null while nobody can come in by TCP, as far as we know. */
   access: AccessWatch | null;
+  readonly policy: PolicyDesk;
   scanners: ScannerWatch | null;
 }
 
@@ -147,6 +157,7 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       settings: () => keeper.settings,
       log: keeper.opened.log,
       nameOf: (address) => keeper.names.nameOf(address),
+      leadsToNull: (address) => keeper.policy.leadsToNull(address),
       connect: (name, deadline) => connectTo(name, deadline, keeper),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
@@ -157,4 +168,5 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
   desks.add(desk);
   const access = keeper.access?.state ?? null;
   if (access !== null) desk.send({ type: "access", access });
+  for (const portion of keeper.policy.whitelist()) desk.send(portion);
 }

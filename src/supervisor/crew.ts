@@ -4,6 +4,7 @@ import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { BlacklistDesk } from "./blacklist-desk.ts";
 import { EndlessDesk } from "./endless-desk.ts";
 import { Place, type PlaceEvents } from "./place.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
@@ -31,6 +32,7 @@ export class Crew {
   readonly #slots: SlotDesk;
   readonly #scanners: ScannerDesk;
   readonly #endless = new EndlessDesk();
+  readonly #blacklist: BlacklistDesk;
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
 
@@ -40,6 +42,7 @@ export class Crew {
     this.#settings = settings;
     this.#slots = new SlotDesk(settings);
     this.#scanners = new ScannerDesk(settings.servers);
+    this.#blacklist = new BlacklistDesk(settings, log);
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
       { length: plan.children },
@@ -103,7 +106,8 @@ export class Crew {
 
   #keeperEvents(): PlaceEvents {
     return {
-      start: (events) => startRole("keeper", [], this.#scanners.watchKeeper(events)),
+      start: (events) =>
+        startRole("keeper", [], this.#blacklist.watchKeeper(this.#scanners.watchKeeper(events))),
       onStarted: (role) =>
         role.send({ type: "start", settings: this.#settings, scanners: this.#scanners.state }),
       onReady: (role) => {
@@ -129,6 +133,7 @@ export class Crew {
         this.#scanners.join(role);
         this.#slots.join(role);
         this.#endless.join(role);
+        this.#blacklist.join(role);
         if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
       },
       onReady: () => {
@@ -141,7 +146,7 @@ export class Crew {
 
   /** The events of a child's place, with ears for all that children tell. */
   #watched(events: RoleEvents): RoleEvents {
-    return this.#scanners.watch(this.#endless.watch(this.#slots.watch(events)));
+    return this.#blacklist.watch(this.#scanners.watch(this.#endless.watch(this.#slots.watch(events))));
   }
 
   /**

@@ -13,6 +13,7 @@ import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { takePidFile } from "./pid-file.ts";
+import { requirePolicy } from "./policy-check.ts";
 import { requireScanners } from "./scanner-check.ts";
 import { type ServiceManager, serviceManager } from "./service-manager.ts";
 import { type Signals, watchSignals } from "./signals.ts";
@@ -85,6 +86,8 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
+  await Promise.race([requirePolicy(settings, process.getuid?.() ?? -1), signals.stop]);
+  if (signals.stopped) return;
   const engines = enginesFor(settings, log, (work) => undo.push(work));
   const scanners =
     engines === null ? awaitScanners(settings, signals, manager, log) : startEngines(engines, manager);

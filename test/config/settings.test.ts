@@ -158,9 +158,13 @@ describe("warnings", () => {
 
   test("what is off is not mentioned", () => {
     const { warnings } = settings(`${QUIET} /s`, `${LOCAL}User clamav\nDebug no\n`);
-    expect(warnings).toEqual([
-      "not available yet, though on by default or asked for by /etc/clamd.conf: refusing recipients with ; or |",
-    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  test("exemptions from a blacklist that there is not", () => {
+    const text = "--dont-blacklist without --blacklist-time has no effect";
+    expect(settings(`${QUIET} -K 192.0.2.1 /s`, LOCAL).warnings).toContain(text);
+    expect(settings(`${QUIET} -K 192.0.2.1 -k 60 /s`, LOCAL).warnings).not.toContain(text);
   });
 
   test("all that is missing stands in one line", () => {

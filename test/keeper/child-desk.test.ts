@@ -60,6 +60,7 @@ async function openChild(): Promise<FakeChild> {
       name === clamd.name
         ? connectDescriptor(clamd, deadline, names)
         : Promise.reject(new Error("there is no such server")),
+    leadsToNull: () => Promise.resolve(false),
     onAccessWanted: () => {},
     onTrouble: () => {},
   };

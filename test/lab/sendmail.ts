@@ -56,6 +56,8 @@ export interface Sendmail {
   submit(envelope: Envelope): Promise<SendResult>;
   /** Runs `sendmail` with these arguments, e.g. `["-f", "a@lab.example", "b@lab.example"]`, on a message. */
   command(args: readonly string[], input?: string): Promise<Finished>;
+  /** The argument vector that runs `sendmail` as `command` does. */
+  argv(args: readonly string[]): string[];
   stop(): Promise<void>;
 }
 
@@ -132,6 +134,7 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
     trace: () => (existsSync(tracePath) ? readFileSync(tracePath, "latin1") : ""),
     submit: (envelope) => submitOver(daemon.enter(command(["-bs"])), envelope),
     command: inside,
+    argv: (args) => daemon.enter(command(args)),
     stop: async () => {
       await daemon.stop();
       await syslog.stop();
