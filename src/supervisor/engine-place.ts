@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineSettings } from "../config/engine-settings.ts";
 import type { EngineOptions } from "../ipc/engine-messages.ts";
+import { engineFolder } from "./jail.ts";
 
 const PREFIX = "clamav-milter-engine.";
 /** Memory as a file system, on every Linux. */
@@ -42,7 +43,9 @@ export function removeEngineDirectory({ temporaryOutside }: EngineOptions): void
 function baseFor(settings: EngineSettings, jail: string | null): string {
   if (jail !== null) {
     const root = rootOf(jail);
-    return settings.temporaryDirectory.startsWith(`${root}/`) ? settings.temporaryDirectory : jail;
+    return settings.temporaryDirectory.startsWith(`${root}/`)
+      ? settings.temporaryDirectory
+      : engineFolder(jail);
   }
   return settings.temporaryGiven || !isRoomy(MEMORY) ? settings.temporaryDirectory : MEMORY;
 }

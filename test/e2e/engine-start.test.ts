@@ -39,15 +39,19 @@ async function stopped(internal: InternalFilter): Promise<void> {
   expect(await internal.filter.stop()).toBe(0);
 }
 
-test(
-  "as a user in a jail: the database is outside, the engine inside",
-  async () => {
+test.each([
+  ["the user's", "daemon", ""],
+  ["root's", "root", "clamav-milter-engine\n"],
+] as const)(
+  "as a user in a jail that is %s: the database is outside, the engine inside",
+  async (_whose, owner, left) => {
     const trusted = trustedFolder();
     try {
       const jail = join(trusted.path, "jail");
       const sockets = join(trusted.path, "run");
       for (const path of [jail, sockets]) mkdirSync(path);
-      await run({ argv: ["chown", "daemon", jail, sockets], deadline: 5000 });
+      await run({ argv: ["chown", "daemon", sockets], deadline: 5000 });
+      await run({ argv: ["chown", owner, jail], deadline: 5000 });
       const database = writeDatabase(join(trusted.path, "db"));
       const conf = join(trusted.path, "clamd.conf");
       const logFile = join(sockets, "log");
@@ -80,7 +84,7 @@ test(
         process.kill(pid, "SIGTERM");
         await until(() => !isAlive(pid), { what: "the daemon to end" });
       }
-      expect((await run({ argv: ["ls", "-A", jail], deadline: 5000 })).stdout).toBe("");
+      expect((await run({ argv: ["ls", "-A", jail], deadline: 5000 })).stdout).toBe(left);
     } finally {
       trusted.remove();
     }
