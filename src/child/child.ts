@@ -13,6 +13,7 @@ import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
+import { Lane } from "../scan/lane.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
@@ -119,11 +120,13 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
   const endless = new EndlessMessages();
+  const suspects = new Lane();
   let health = options.scanners;
   const poolOf = (settings: Settings): ScannerPool => makePool(settings, health, keeper, monotonic);
   const scanWorld = (pool: ScannerPool): ScanWorld => ({
     pool,
     endless,
+    suspects,
     onEndless: (hash) => end.send({ type: "endless", hash }),
     now: monotonic,
     sleep: Bun.sleep,

@@ -167,7 +167,7 @@ export class Filter implements SessionHandler {
         // A fault of ours: the message must be answered all the same, and not as clean.
         this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
         // The fault of an aborted message is not that of the one after it.
-        if (this.#job !== null && this.#job !== job) return;
+        if (this.#message !== null && this.#message !== message) return;
         this.#forget();
         this.#session.finish([], { kind: "tempfail" });
       });

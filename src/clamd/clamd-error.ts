@@ -4,6 +4,8 @@ export type ClamdErrorCode =
   | "CLAMD_CONNECT"
   /** The connexion ended before the verdict. */
   | "CLAMD_CLOSED"
+  /** The connexion of a scanner that had been at work ended while it scanned: it may have died of the message. */
+  | "CLAMD_DIED"
   /** It talks nonsense. */
   | "CLAMD_PROTOCOL"
   /** It is alive, and gave no verdict in time. */

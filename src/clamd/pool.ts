@@ -15,6 +15,8 @@ export interface ScannerPool {
   tick(): void;
   /** Servers that may be asked. */
   readonly size: number;
+  /** Whether a server is left that is not known to refuse messages of that size. */
+  takes(size: number): boolean;
   /** Scans in flight or waiting. */
   readonly load: number;
   /** What all processes together know of the servers. */
@@ -34,7 +36,7 @@ export class ClamdPool implements ScannerPool {
 
   scan(source: ScanSource, deadline: number, tried: ReadonlySet<string> = new Set()): Scan {
     const open = this.#open;
-    if (open.length > 0 && open.every((server) => server.refuses(source.size))) return tooLarge(open[0]);
+    if (open.length > 0 && !this.takes(source.size)) return tooLarge(open[0]);
     return best(open, source.size, tried)?.scan(source, deadline) ?? nobody(this.#servers.length);
   }
 
@@ -45,6 +47,10 @@ export class ClamdPool implements ScannerPool {
       const elsewhere = this.#servers.some((other) => other !== server && other.usable);
       if (elsewhere && server.stuck) server.moveStuck();
     }
+  }
+
+  takes(size: number): boolean {
+    return this.#open.some((server) => !server.refuses(size));
   }
 
   get size(): number {

@@ -4,6 +4,7 @@ import { type Flight, isSilent, lookAtFlight, startFlight } from "./flight.ts";
 import type { ScannerHealth, ScannerState } from "./health.ts";
 import { RefusedSize } from "./refused-size.ts";
 import type { ScanReply } from "./reply.ts";
+import { ServerVersion } from "./server-version.ts";
 import type { ClamdSession, ScanSource } from "./session.ts";
 import { type Hold, SessionStock, type Warm } from "./session-stock.ts";
 import { Speed } from "./speed.ts";
@@ -50,8 +51,6 @@ export interface Scan {
 const LONGEST_REST = 20_000;
 /** While clamd scans it answers PING all the same: asked this often, it shows that it is alive. */
 const FLIGHT_REST = 1_000;
-/** A version older than this is asked for anew: the database may have been reloaded. */
-const VERSION_AGE = 10_000;
 /** A server that has failed is left alone for so long, then for twice as long, up to the last. Milliseconds. */
 const FIRST_SHUN = 100;
 const LONGEST_SHUN = 2_000;
@@ -77,11 +76,7 @@ export class ClamdServer {
   #failures = 0;
   #errors = 0;
   #shunUntil = 0;
-  #version = "";
-  #versionAt = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | null = null;
-  /** This clamd does not tell its version. */
-  #versionless = false;
+  readonly #version = new ServerVersion();
 
   constructor(address: ServerAddress, limits: ServerLimits, edge: ServerEdge) {
     this.address = address;
@@ -94,7 +89,6 @@ export class ClamdServer {
       {
         now: () => edge.now(),
         open: (patience, onEnd) => edge.connect(address, patience, onEnd),
-        onOpened: () => this.#trust(),
         onRefused: () => this.#suspect(),
         onSilent: () => this.#suspect(),
       },
@@ -136,6 +130,7 @@ export class ClamdServer {
     if (health.state === "up" && this.#state !== "up") this.#trust();
     this.#state = health.state;
     this.#passing = health.passing;
+    if (health.state === "blind") this.#stock.drop(this.#blindness());
   }
 
   /**
@@ -202,13 +197,14 @@ export class ClamdServer {
       hold.warm = warm;
       try {
         if (hold.cancelled) throw new ClamdError("CLAMD_CANCELLED", "given up");
+        this.#refuseBlind();
         return await this.#scanIn(warm, source, deadline);
       } catch (error) {
         const code = error instanceof ClamdError ? error.code : "";
         // clamd has closed it while it rested, which is known only now: no failure of the server.
         if (code === "CLAMD_CLOSED" && this.#edge.now() < stale && !hold.cancelled) continue;
         if (code !== "CLAMD_CANCELLED" && code !== "CLAMD_TIMEOUT") this.#suspect();
-        throw error;
+        throw code === "CLAMD_CLOSED" ? endOf(warm, error) : error;
       } finally {
         // From here on the session may be another scan's: cancel must not reach it.
         hold.warm = null;
@@ -223,16 +219,26 @@ export class ClamdServer {
     const overdueAt = Math.min(deadline, now + this.#limits.silence);
     this.#flights.set(warm, startFlight(warm, now, overdueAt));
     try {
-      if (!this.#versionless && now - this.#versionAt > VERSION_AGE) this.#askVersion(warm);
+      const asked = this.#version.askIfDue(warm.session, now);
+      // A sign of life: who ends the connexion after it may have died of the message.
+      if (!asked && warm.session.answers === 0) warm.session.ping().catch(() => {});
       warm.sentAt = now;
       const reply = await warm.session.scan(source, passing);
+      this.#refuseBlind();
       this.#consider(reply, warm, source, this.#edge.now() - now, passing);
-      // The first messages of all wait for the first version; after that the last known one will do.
-      if (this.#version === "") await this.#asking;
-      return { reply, server: this.address.name, version: this.#version };
+      return { reply, server: this.address.name, version: await this.#version.text() };
     } finally {
       this.#flights.delete(warm);
     }
+  }
+
+  /** Whatever it says, a blind server is not believed: not even of what it was given before that was known. */
+  #refuseBlind(): void {
+    if (this.#state === "blind") throw this.#blindness();
+  }
+
+  #blindness(): ClamdError {
+    return new ClamdError("CLAMD_PROTOCOL", `${this.address.name}: does not find the test virus`);
   }
 
   /** What a reply tells of the server. */
@@ -245,31 +251,17 @@ export class ClamdServer {
       if (++this.#errors >= ERRORS_IN_A_ROW) this.#suspect();
       return;
     }
-    if (reply.kind === "tooLarge") this.#refused.learn(source.size, now);
-    else this.#speed.measure(milliseconds, source.size, now);
+    if (reply.kind === "tooLarge") {
+      this.#refused.learn(source.size, now);
+      // clamd closes after that.
+      warm.session.quit();
+    } else this.#speed.measure(milliseconds, source.size, now);
     this.#trust();
   }
 
   #isStuck(warm: Warm, flight: Flight, now: number): boolean {
     if (this.#state === "busy" && now - flight.startedAt > FLIGHT_REST) return true;
     return isSilent(warm, flight, now);
-  }
-
-  #askVersion(warm: Warm): void {
-    const now = this.#edge.now();
-    this.#versionAt = now;
-    warm.sentAt = now;
-    this.#asking = warm.session.version().then(
-      (version) => {
-        // EnableVersionCommand no (clamd 1.5): COMMAND UNAVAILABLE, and the session is closed.
-        if (version.startsWith("ClamAV ")) this.#version = version;
-        else this.#versionless = true;
-      },
-      () => {
-        // The session is over, and whoever scans in it is told by the scan itself.
-        this.#versionAt = Number.NEGATIVE_INFINITY;
-      },
-    );
   }
 
   #trust(): void {
@@ -284,4 +276,11 @@ export class ClamdServer {
     this.#shunUntil = this.#edge.now() + pause * (0.75 + Math.random() / 2);
     this.#edge.onTrouble(this.address);
   }
+}
+
+/** Whether a connexion that has ended was that of a scanner at work on a whole message, or of nobody. */
+function endOf({ session }: Warm, error: unknown): unknown {
+  if (!(error instanceof ClamdError)) return error;
+  if (session.answers === 0) return new ClamdError("CLAMD_CONNECT", error.message);
+  return session.endedSending ? error : new ClamdError("CLAMD_DIED", error.message);
 }

@@ -22,6 +22,8 @@ export interface Hold {
 interface Waiter {
   readonly hold: Hold;
   readonly until: number;
+  /** Connexions that were refused while it waited. */
+  refusals: number;
   readonly go: (warm: Warm) => void;
   readonly fail: (error: ClamdError) => void;
 }
@@ -39,7 +41,6 @@ export interface StockLimits {
 export interface StockEdge {
   now(): number;
   open(patience: number, onEnd: () => void): Promise<ClamdSession>;
-  onOpened(): void;
   onRefused(error: ClamdError): void;
   /** A session at rest does not answer PING. */
   onSilent(): void;
@@ -49,6 +50,8 @@ export interface StockEdge {
 const PONG_PATIENCE = 5_000;
 /** A session beyond the first that was idle for so long is ended. */
 const RETIRE_AFTER = 60_000;
+/** After so many refused connexions nobody waits for the sessions of others any more. */
+const MOST_REFUSALS = 2;
 /** No session is kept for longer, however busy. */
 const OLDEST = 3_600_000;
 
@@ -91,7 +94,7 @@ export class SessionStock {
       return Promise.resolve(idle.warm);
     }
     return new Promise((go, fail) => {
-      this.#waiting.push({ hold, until: deadline, go, fail });
+      this.#waiting.push({ hold, until: deadline, refusals: 0, go, fail });
       this.#openMore(deadline);
     });
   }
@@ -99,7 +102,6 @@ export class SessionStock {
   /** Takes a session back. */
   release(warm: Warm): void {
     this.busy.delete(warm);
-    warm.reused = true;
     this.#offer(warm);
   }
 
@@ -118,6 +120,8 @@ export class SessionStock {
       this.#waiting.splice(at, 1);
       waiter.fail(new ClamdError("CLAMD_BUSY", `${this.#name}: no free session in time`));
     }
+    // A connexion that was refused while others were served is tried again.
+    for (const { until } of this.#waiting) this.#openMore(until);
     this.#retireIdle(now);
     // A copy: a session that is ended here leaves the list.
     for (const { warm } of [...this.#idle]) {
@@ -153,11 +157,16 @@ export class SessionStock {
     for (const { warm } of this.#idle.splice(0)) warm.session.quit();
   }
 
+  /** Whoever holds a session or waits for one fails. */
+  drop(error: ClamdError): void {
+    for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+    for (const warm of [...this.busy]) warm.session.fail(error);
+  }
+
   /** Ends all sessions; whoever holds one or waits fails. */
   close(error: ClamdError): void {
-    for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
     this.retire();
-    for (const warm of this.busy) warm.session.fail(error);
+    this.drop(error);
   }
 
   /** The longest idle come first; the newest is kept. */
@@ -179,18 +188,25 @@ export class SessionStock {
     try {
       const warm = await this.#connect(patience);
       this.#connecting--;
-      this.#edge.onOpened();
       this.#offer(warm);
     } catch (error) {
       this.#connecting--;
       const refusal =
         error instanceof ClamdError ? error : new ClamdError("CLAMD_CONNECT", `${this.#name}: ${error}`);
       this.#edge.onRefused(refusal);
-      // Who waits while others are served will have their session; else one refusal is one failure.
-      if (this.busy.size === 0) this.#waiting.shift()?.fail(refusal);
+      this.#onRefusal(refusal);
       const next = this.#waiting[0];
       if (next !== undefined && this.busy.size === 0) this.#openMore(next.until);
     }
+  }
+
+  /** Who waits while others are served may get their session; else one refusal is one failure. */
+  #onRefusal(refusal: ClamdError): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    if (this.busy.size > 0 && ++first.refusals < MOST_REFUSALS) return;
+    this.#waiting.shift();
+    first.fail(refusal);
   }
 
   async #connect(patience: number): Promise<Warm> {
@@ -214,7 +230,14 @@ export class SessionStock {
       this.busy.add(warm);
       next.go(warm);
     } else if (this.#closed) warm.session.quit();
-    else this.#idle.push({ warm, since: this.#edge.now() });
+    else this.#rest(warm);
+  }
+
+  #rest(warm: Warm): void {
+    // One that nobody has used yet has said nothing: clamd would close it after CommandReadTimeout.
+    warm.session.writable();
+    warm.reused = true;
+    if (!warm.session.ended) this.#idle.push({ warm, since: this.#edge.now() });
   }
 
   /** A session has ended on its own or was ended. */

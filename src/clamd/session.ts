@@ -50,6 +50,8 @@ export class ClamdSession {
   /** The descriptor that is to be passed once everything before it has left. */
   #descriptor: number | null = null;
   #written = 0;
+  #answers = 0;
+  #wasSending = false;
 
   /** @param onEnd called once, when the session can be used no more */
   constructor(port: ClamdPort, onEnd: (error: ClamdError) => void) {
@@ -65,6 +67,16 @@ export class ClamdSession {
   /** Whether the message in scanning has not been sent to its end. */
   get sending(): boolean {
     return this.#source !== null || this.#descriptor !== null || this.#unsent.length > 0;
+  }
+
+  /** Replies that have come. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** Whether a message was on its way when the session ended. */
+  get endedSending(): boolean {
+    return this.#wasSending;
   }
 
   /** Bytes that the socket has taken so far: while it grows, clamd reads. */
@@ -129,6 +141,7 @@ export class ClamdSession {
   fail(error: ClamdError): void {
     if (this.#ended !== null) return;
     this.#ended = error;
+    this.#wasSending = this.sending;
     this.#source = null;
     this.#descriptor = null;
     this.#unsent = [];
@@ -237,6 +250,7 @@ export class ClamdSession {
       throw new ClamdError("CLAMD_PROTOCOL", `an unexpected reply: ${text.slice(0, 200)}`);
     }
     this.#requests.delete(reply.id);
+    this.#answers++;
     if (request.kind === "text") {
       request.resolve(reply.text);
       return;

@@ -45,9 +45,11 @@ function listedServers(list: string, port: number | null, conf: ClamdConf): Scan
   const hosts = parseServerList(list);
   if (typeof hosts === "string") throw noScanner(`--server: expected ${hosts}`);
   const guess = `TCPSocket is not set in ${conf.file}: the servers of --server are reached on port ${CUSTOMARY_PORT}`;
+  const once = [...new Set(hosts.map((host) => host.toLowerCase()))];
+  const twice = "--server: names a server more than once; it counts once";
   return {
-    servers: hosts.map((host) => tcpServer(host, port ?? CUSTOMARY_PORT)),
-    warnings: port === null ? [guess] : [],
+    servers: once.map((host) => tcpServer(host, port ?? CUSTOMARY_PORT)),
+    warnings: [...(port === null ? [guess] : []), ...(once.length < hosts.length ? [twice] : [])],
   };
 }
 

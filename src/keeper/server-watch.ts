@@ -182,7 +182,9 @@ export class ServerWatch {
     if (this.#session !== null && !this.#session.ended) return this.#session;
     this.#session = await this.#edge.connect(this.address, PATIENCE, () => {
       // Not the end that a look has brought about: clamd has gone, or is restarted.
-      if (this.#resting) this.hurry();
+      if (!this.#resting) return;
+      this.#testAt = Math.min(this.#testAt, this.#testedAt + TEST_DISTANCE);
+      this.hurry();
     });
     // Its like is not opened when we were stopped meanwhile.
     if (this.#stopped) this.#session.quit();

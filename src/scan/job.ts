@@ -3,6 +3,7 @@ import type { ScannerPool } from "../clamd/pool.ts";
 import type { Scan, ServerVerdict } from "../clamd/server.ts";
 import type { ScanSource } from "../clamd/session.ts";
 import { contentHash, type EndlessMessages } from "./endless.ts";
+import type { Lane } from "./lane.ts";
 import type { ScanVerdict } from "./verdict.ts";
 
 /** A message in scanning. */
@@ -18,6 +19,8 @@ export interface ScanWorld {
   readonly endless: EndlessMessages;
   /** A message has used up its time, or ended several scanners: all processes should know it by this hash. */
   readonly onEndless: (hash: string) => void;
+  /** Messages that may be what ended a scanner go through here one at a time: the others are to get to know which it is. */
+  readonly suspects: Lane;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** Resolves after so many milliseconds. */
@@ -28,7 +31,7 @@ export interface ScanWorld {
 const HOPELESS: ReadonlySet<Attempt["code"]> = new Set(["CLAMD_CANCELLED"]);
 /** When every server has failed with a message they are asked again after a while, and once more. Milliseconds. */
 const PAUSES = [300, 1000];
-/** A message in whose scan so many connexions ended may be what ends them: of one scanner, and of several. */
+/** A message in whose scan so many scanners died is what they died of: of the only one, and of several. */
 const DEADLY_TO_ONE = 2;
 const DEADLY_TO_MANY = 3;
 /** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT). */
@@ -38,9 +41,12 @@ const TIME_LIMIT = /Time limit reached$/;
 interface Troubles {
   readonly tried: Set<string>;
   rounds: number;
-  closed: number;
+  deaths: number;
   timeouts: number;
 }
+
+/** Why an attempt brought no verdict: clamd's or the connexion's failure. */
+type Failure = ClamdErrorCode | "CLAMD_ERROR" | "CLAMD_TOO_LARGE";
 
 /**
  * Has a message scanned within its budget. A server that fails (refuses, goes away, says ERROR or nothing at all) is
@@ -50,20 +56,29 @@ interface Troubles {
 export function startScan(world: ScanWorld, source: ScanSource, deadline: number): ScanJob {
   let current: Scan | null = null;
   let cancelled = false;
-  const troubles: Troubles = { tried: new Set(), rounds: 0, closed: 0, timeouts: 0 };
+  const troubles: Troubles = { tried: new Set(), rounds: 0, deaths: 0, timeouts: 0 };
+  const attempt = async (): Promise<Attempt> => {
+    current = world.pool.scan(source, deadline, troubles.tried);
+    return await settle(current);
+  };
   const run = async (): Promise<ScanVerdict> => {
     if (isKnownEndless(world, source)) return ENDLESS;
     for (;;) {
-      current = world.pool.scan(source, deadline, troubles.tried);
-      const { verdict, code } = await settle(current);
+      const suspect = troubles.deaths > 0 && troubles.deaths >= deadly(world) - 1;
+      const { verdict, code } = suspect
+        ? await inLane(world, deadline, () => cancelled, attempt)
+        : await attempt();
       if (code === null || HOPELESS.has(code)) return verdict;
-      note(troubles, current.server, code);
+      note(troubles, current?.server ?? null, code);
+      if (code === "CLAMD_TOO_LARGE" && (!world.pool.takes(source.size) || wasEverywhere(troubles, world))) {
+        return verdict;
+      }
       const again = !cancelled && (await mayTryAgain(world, troubles, deadline));
       if (cancelled) return verdict;
       if (again) continue;
-      const deadly = isDeadly(troubles, world);
-      if (deadly || troubles.timeouts > 0) world.onEndless(contentHash(source));
-      return deadly ? named(verdict, troubles.closed) : verdict;
+      const killer = troubles.deaths >= deadly(world);
+      if (killer || isEndless(troubles, world, deadline)) world.onEndless(contentHash(source));
+      return killer ? named(verdict, troubles.deaths) : verdict;
     }
   };
   return {
@@ -90,12 +105,14 @@ function isKnownEndless({ endless, now }: ScanWorld, source: ScanSource): boolea
 interface Attempt {
   readonly verdict: ScanVerdict;
   /** Why it was no verdict of the scanner's, or null. */
-  readonly code: ClamdErrorCode | "CLAMD_ERROR" | null;
+  readonly code: Failure | null;
 }
 
 async function settle(scan: Scan): Promise<Attempt> {
   try {
-    const verdict = verdictOf(await scan.verdict);
+    const reply = await scan.verdict;
+    const verdict = verdictOf(reply);
+    if (reply.reply.kind === "tooLarge") return { verdict, code: "CLAMD_TOO_LARGE" };
     if (verdict.kind !== "failed") return { verdict, code: null };
     return TIME_LIMIT.test(verdict.reason)
       ? { verdict: { ...verdict, header: "Read timeout exceeded" }, code: "CLAMD_TIMEOUT" }
@@ -108,27 +125,54 @@ async function settle(scan: Scan): Promise<Attempt> {
 
 function note(troubles: Troubles, server: string | null, code: Attempt["code"]): void {
   if (server !== null) troubles.tried.add(server);
-  if (code === "CLAMD_CLOSED") troubles.closed++;
+  if (code === "CLAMD_DIED") troubles.deaths++;
   if (code === "CLAMD_TIMEOUT") troubles.timeouts++;
 }
 
-function isDeadly({ closed }: Troubles, { pool }: ScanWorld): boolean {
-  return closed >= (pool.size > 1 ? DEADLY_TO_MANY : DEADLY_TO_ONE);
+function wasEverywhere({ tried }: Troubles, { pool }: ScanWorld): boolean {
+  return tried.size >= pool.size;
+}
+
+/** Deaths after which a message is not given to a scanner again. */
+function deadly({ pool }: ScanWorld): number {
+  return pool.size > 1 ? DEADLY_TO_MANY : DEADLY_TO_ONE;
+}
+
+/** Whether the message has used up its time, or that of every server: not when one was slow and the others away. */
+function isEndless({ timeouts }: Troubles, { pool, now }: ScanWorld, deadline: number): boolean {
+  return timeouts > 0 && (now() >= deadline || timeouts >= pool.size);
+}
+
+/** Makes an attempt when no other suspect makes one. */
+async function inLane(
+  { suspects, now }: ScanWorld,
+  deadline: number,
+  cancelled: () => boolean,
+  attempt: () => Promise<Attempt>,
+): Promise<Attempt> {
+  const leave = await suspects.enter();
+  try {
+    if (cancelled() || now() >= deadline)
+      return { verdict: failureOf(new Error("no time is left")), code: "CLAMD_CANCELLED" };
+    return await attempt();
+  } finally {
+    leave();
+  }
 }
 
 /** The log is to tell which message it was. */
-function named(verdict: ScanVerdict, closed: number): ScanVerdict {
+function named(verdict: ScanVerdict, deaths: number): ScanVerdict {
   if (verdict.kind !== "failed") return verdict;
   return {
     ...verdict,
-    reason: `the scanner has ended ${closed} times while it had this message: ${verdict.reason}`,
+    reason: `the scanner has died ${deaths} times while it had this message: ${verdict.reason}`,
   };
 }
 
 /** Waits until the next try is due; false when there is to be none. */
 async function mayTryAgain(world: ScanWorld, troubles: Troubles, deadline: number): Promise<boolean> {
-  if (isDeadly(troubles, world) || world.now() >= deadline) return false;
-  if (troubles.tried.size < world.pool.size) return true;
+  if (troubles.deaths >= deadly(world) || world.now() >= deadline) return false;
+  if (!wasEverywhere(troubles, world)) return true;
   const pause = PAUSES[troubles.rounds++];
   if (pause === undefined || world.now() + pause >= deadline) return false;
   troubles.tried.clear();

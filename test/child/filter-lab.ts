@@ -12,6 +12,7 @@ import { MilterSession } from "../../src/milter/session.ts";
 import type { PolicyRules } from "../../src/policy/rules.ts";
 import { EMPTY_WHITELIST } from "../../src/policy/whitelist.ts";
 import { EndlessMessages } from "../../src/scan/endless.ts";
+import { Lane } from "../../src/scan/lane.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
 import { type SpoolLab, spoolLab } from "../scan/spool-lab.ts";
@@ -86,12 +87,14 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
       pool: {
         scan: (source, deadline) => ask(scans, source, deadline),
         size: 1,
+        takes: () => true,
         load: 0,
         tick() {},
         learn() {},
         retire() {},
         close() {},
       },
+      suspects: new Lane(),
       endless: new EndlessMessages(),
       onEndless() {},
       now: () => lab.now,

@@ -128,6 +128,40 @@ describe("a clamd that is away", () => {
     expect(lab.server.usable).toBe(true);
   });
 
+  test("for a moment, while another is served: who waits is not forgotten", async () => {
+    const lab = serverLab();
+    const long = lab.scan("long");
+    await settled();
+    lab.connects = "refuse";
+    const scan = lab.scan("second");
+    await settled();
+    lab.connects = "open";
+    await lab.pass(1000);
+    expect(lab.clamds[1]?.commands.at(-1)).toBe("INSTREAM second");
+    long.cancel();
+    scan.cancel();
+  });
+
+  test("for longer, while another is served: who waits goes elsewhere", async () => {
+    const lab = serverLab();
+    const long = lab.scan("long");
+    await settled();
+    lab.connects = "refuse";
+    const scan = lab.scan("second");
+    await settled();
+    await lab.pass(1000);
+    expect(await outcome(scan.verdict)).toBe("CLAMD_CONNECT");
+    long.cancel();
+  });
+
+  test("for three messages in a row, by its errors, is left alone", async () => {
+    const lab = serverLab();
+    for (const usable of [true, true, false]) {
+      await scanned(lab, 1, "stream: no memory ERROR");
+      expect(lab.server.usable).toBe(usable);
+    }
+  });
+
   test("while others are being served, one refusal lets the next try", async () => {
     const lab = serverLab({ sessions: 1 });
     lab.connects = "wait";
@@ -197,7 +231,8 @@ describe("a session that had ended", () => {
       await settled();
       lab.clamds.at(-1)?.session.fail(new ClamdError("CLAMD_CLOSED", "the connexion was closed"));
     }
-    expect(await outcome(scan.verdict)).toBe("CLAMD_CLOSED");
+    // The second has never shown life: nobody is behind it.
+    expect(await outcome(scan.verdict)).toBe("CLAMD_CONNECT");
     expect(lab.troubles).toBe(1);
   });
 
@@ -206,6 +241,16 @@ describe("a session that had ended", () => {
     const scan = lab.scan("second");
     await lab.pass(5);
     lab.clamds[0]?.session.fail(new ClamdError("CLAMD_CLOSED", "the connexion was closed"));
+    expect(await outcome(scan.verdict)).toBe("CLAMD_DIED");
+  });
+
+  test("before the message was through is no death of the scanner's", async () => {
+    const lab = await withRestingSession();
+    const [clamd] = lab.clamds;
+    if (clamd !== undefined) clamd.room = 0;
+    const scan = lab.scan("second");
+    await lab.pass(5);
+    clamd?.session.fail(new ClamdError("CLAMD_CLOSED", "the connexion was closed"));
     expect(await outcome(scan.verdict)).toBe("CLAMD_CLOSED");
   });
 });
@@ -235,9 +280,9 @@ describe("a passed descriptor", () => {
     await settled();
     // The old session may be in any state.
     expect([lab.clamds[0]?.closed, lab.clamds[1]?.commands.at(-1)]).toEqual([1, "INSTREAM third"]);
-    lab.clamds[1]?.say("1: stream: OK");
+    lab.clamds[1]?.say("1: PONG", "2: stream: OK");
     await lab.pass(60_000);
-    lab.clamds[1]?.say("2: PONG");
+    lab.clamds[1]?.say("3: PONG");
     lab.scan("fourth");
     await settled();
     expect(lab.clamds[1]?.commands.at(-1)).toBe("FILDES fourth");
@@ -251,7 +296,7 @@ describe("a passed descriptor", () => {
     const scan = lab.scan("second");
     await settled();
     expect([clamd?.closed, lab.clamds[1]?.commands.at(-1)]).toEqual([1, "FILDES second"]);
-    lab.clamds[1]?.say("1: fd[9]: OK");
+    lab.clamds[1]?.say("1: PONG", "2: fd[9]: OK");
     expect(await outcome(scan.verdict)).toMatchObject(CLEAN);
   });
 });
@@ -265,6 +310,41 @@ async function scanned(lab: ServerLab, milliseconds: number, stream = "stream: O
   if (clamd !== undefined) await answerAll(clamd, stream);
   await outcome(scan.verdict);
 }
+
+describe("a server that is blind", () => {
+  const blind = { name: "unix:/run/clamd", state: "blind", passing: false } as const;
+
+  test("is not believed of what it had or was to have", async () => {
+    const lab = serverLab({ sessions: 1 });
+    const scans = [lab.scan("in scanning"), lab.scan("waiting")];
+    await settled();
+    lab.server.learn(blind);
+    expect(await Promise.all(scans.map((scan) => outcome(scan.verdict)))).toEqual([
+      "CLAMD_PROTOCOL",
+      "CLAMD_PROTOCOL",
+    ]);
+    expect([lab.clamds.length, lab.clamds[0]?.closed]).toEqual([1, 1]);
+  });
+
+  test("is not believed of what it said in the same moment", async () => {
+    const lab = await withRestingSession();
+    const scan = lab.scan("x");
+    await settled();
+    lab.clamds[0]?.say("3: stream: OK");
+    lab.server.learn(blind);
+    expect(await outcome(scan.verdict)).toBe("CLAMD_PROTOCOL");
+  });
+
+  test("gets nothing that was still on the way to it", async () => {
+    const lab = serverLab();
+    lab.connects = "wait";
+    const scan = lab.scan("x");
+    lab.server.learn(blind);
+    lab.attempts[0]?.open();
+    expect(await outcome(scan.verdict)).toBe("CLAMD_PROTOCOL");
+    expect(lab.clamds[0]?.commands).toEqual(["IDSESSION"]);
+  });
+});
 
 describe("several servers", () => {
   test("the faster one gets more", async () => {

@@ -6,6 +6,7 @@ import type { ServerVerdict } from "../../src/clamd/server.ts";
 import { MESSAGE_BUDGET, PROGRESS_INTERVAL } from "../../src/scan/budget.ts";
 import { contentHash, EndlessMessages } from "../../src/scan/endless.ts";
 import { type ScanJob, type ScanWorld, startScan } from "../../src/scan/job.ts";
+import { Lane } from "../../src/scan/lane.ts";
 import { SpoolError } from "../../src/scan/spool.ts";
 import { outcome, sourceOf } from "../clamd/fake-clamd.ts";
 
@@ -41,6 +42,7 @@ function poolOf(size: number, ...script: readonly Script[]): FakePool {
       return { server, verdict: promise, cancel };
     },
     load: 0,
+    takes: () => true,
     learn() {},
     tick() {},
     retire() {},
@@ -58,6 +60,7 @@ function worldOf(pool: ScannerPool): JobLab {
   const lab: JobLab = {
     pool,
     endless: new EndlessMessages(),
+    suspects: new Lane(),
     onEndless: (hash) => void lab.endlessTold.push(hash),
     now: () => lab.time,
     sleep: async (milliseconds) => {
@@ -86,12 +89,23 @@ describe("replies become verdicts", () => {
       { kind: "limitExceeded", name: "Heuristics.Limits.Exceeded" },
       { kind: "oversize", reason: "Heuristics.Limits.Exceeded", server: "s1" },
     ],
-    [{ kind: "tooLarge" }, { kind: "oversize", reason: "StreamMaxLength exceeded", server: "s1" }],
   ])("%j", async (reply, verdict) => {
     const pool = poolOf(3, reply);
     expect((await start(worldOf(pool)).verdict) as object).toEqual(verdict);
     expect([pool.asked, pool.deadlines]).toEqual([["s1"], [DEADLINE]]);
   });
+});
+
+test("too large for one is tried with those that are not known to refuse it", async () => {
+  const pool = poolOf(3, { kind: "tooLarge" }, { kind: "infected", name: "V" });
+  expect(await start(worldOf(pool)).verdict).toMatchObject({ kind: "infected", server: "s2" });
+  const all = poolOf(3, { kind: "tooLarge" });
+  const oversize = { kind: "oversize", reason: "StreamMaxLength exceeded" };
+  expect(await start(worldOf(all)).verdict).toMatchObject(oversize);
+  expect(all.asked).toEqual(["s1", "s2", "s3"]);
+  const known = { ...poolOf(3, { kind: "tooLarge" }), takes: () => false };
+  expect(await start(worldOf(known)).verdict).toMatchObject(oversize);
+  expect(known.asked).toEqual(["s1"]);
 });
 
 describe("a failure", () => {
@@ -172,10 +186,10 @@ describe("a message that no scanner gets through with", () => {
     [1, 2],
     [2, 3],
     [5, 3],
-  ])("and that ends connexions to %d servers is not tried again after %d", async (size, tries) => {
-    const pool = poolOf(size, error("CLAMD_CLOSED"));
+  ])("and of which %d servers die is not tried again after %d deaths", async (size, tries) => {
+    const pool = poolOf(size, error("CLAMD_DIED"));
     const world = worldOf(pool);
-    const reason = `the scanner has ended ${tries} times while it had this message: text of CLAMD_CLOSED`;
+    const reason = `the scanner has died ${tries} times while it had this message: text of CLAMD_DIED`;
     expect(await start(world).verdict).toMatchObject({ kind: "failed", reason });
     expect([world.endlessTold, pool.asked.length]).toEqual([[hash], tries]);
   });
@@ -184,6 +198,44 @@ describe("a message that no scanner gets through with", () => {
     const world = worldOf(poolOf(1, { kind: "failed", text: "fd[7]: Time limit reached" }));
     expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
     expect(world.endlessTold).toEqual([hash]);
+  });
+
+  test("is found out: the others that were in scanning with it are not taken for it", async () => {
+    const asked: string[] = [];
+    // A scanner that dies of "deadly", and of nothing else; what is in it then is lost.
+    let flying: { readonly fail: () => void; readonly done: () => void; readonly text: string }[] = [];
+    const pool: ScannerPool = {
+      ...poolOf(1),
+      scan(source) {
+        const { promise, resolve, reject } = Promise.withResolvers<ServerVerdict>();
+        const text = Buffer.concat([...{ [Symbol.iterator]: () => source.pieces() }]).toString();
+        asked.push(text);
+        const fail = (): void => reject(error("CLAMD_DIED"));
+        const done = (): void => resolve({ reply: { kind: "clean" }, server: "s1", version: "" });
+        flying.push({ fail, done, text });
+        queueMicrotask(() => {
+          const crew = flying;
+          flying = [];
+          const dies = crew.some((each) => each.text === "deadly");
+          for (const each of crew) dies ? each.fail() : each.done();
+        });
+        return { server: "s1", verdict: promise, cancel: () => {} };
+      },
+    };
+    const world = worldOf(pool);
+    const texts = ["a", "deadly", "b", "c"];
+    const verdicts = await Promise.all(
+      texts.map((text) => startScan(world, sourceOf(text), DEADLINE).verdict.then(({ kind }) => kind)),
+    );
+    expect(verdicts).toEqual(["clean", "failed", "clean", "clean"]);
+    expect(world.endlessTold).toEqual([contentHash(sourceOf("deadly"))]);
+    expect(asked.filter((text) => text === "deadly")).toHaveLength(2);
+  });
+
+  test("in time at one of several, the others being away, is not remembered", async () => {
+    const world = worldOf(poolOf(2, error("CLAMD_TIMEOUT"), error("CLAMD_CONNECT")));
+    await start(world).verdict;
+    expect(world.endlessTold).toEqual([]);
   });
 
   test("is not sent again for a while, and is not clean", async () => {
