@@ -45,6 +45,7 @@ const FOREIGN = [
   "src/os/memory-file.ts",
   "src/os/memory-stream.ts",
   "src/os/pipes.ts",
+  "src/os/socket-state.ts",
   "src/os/stream-calls.ts",
   "src/os/thread-capabilities.ts",
 ];

@@ -6,6 +6,7 @@ import { ClamdPool } from "../clamd/pool.ts";
 import { ClamdServer } from "../clamd/server.ts";
 import type { Settings } from "../config/settings.ts";
 import { sendWithDescriptor } from "../os/descriptor-passing.ts";
+import { isClosedByPeer } from "../os/socket-state.ts";
 import type { KeeperLink } from "./keeper-link.ts";
 
 /** Milliseconds that a connexion to clamd may take. */
@@ -34,7 +35,13 @@ export function makePool(
     now,
     connect: async (address: ServerAddress, deadline: number, onEnd: (error: ClamdError) => void) => {
       const fd = await keeper.connect(address.name, deadline);
-      return adoptClamd(fd, address.name, onEnd, address.kind === "unix" ? sendWithDescriptor : null);
+      return adoptClamd(
+        fd,
+        address.name,
+        onEnd,
+        { sendWithDescriptor, isClosedByPeer },
+        address.kind === "unix",
+      );
     },
     onTrouble: (address: ServerAddress) => keeper.reportTrouble(address.name),
   };

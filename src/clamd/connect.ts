@@ -4,8 +4,15 @@ import { type ClamdPort, ClamdSession } from "./session.ts";
 
 type Socket = Bun.Socket<undefined>;
 
-/** Sends bytes on a unix socket, and a descriptor with the first of them. @throws Error when it does not take them */
-export type SendWithDescriptor = (socket: number, bytes: Uint8Array, descriptor: number) => void;
+/** What is done with the socket's own descriptor. */
+export interface DescriptorCalls {
+  /** Sends bytes on a unix socket, and a descriptor with the first of them. @throws Error when it does not take them */
+  sendWithDescriptor(socket: number, bytes: Uint8Array, descriptor: number): void;
+  /** Whether the other end has closed, and nothing is left to read. */
+  isClosedByPeer(socket: number): boolean;
+}
+
+type DescriptorPort = Pick<ClamdPort, "pass" | "gone">;
 
 /** What an administrator can do something about, in words. */
 const CONNECT_REASONS: ReadonlyMap<string, string> = new Map([
@@ -32,7 +39,10 @@ export async function connectClamd(
   const late = Promise.withResolvers<never>();
   const refusal = (why: string): ClamdError => new ClamdError("CLAMD_CONNECT", `${address.name}: ${why}`);
   const timer = setTimeout(() => late.reject(refusal(`no connexion within ${deadline} ms`)), deadline);
-  const { handler, session } = sessionHandler(address.name, onEnd, refusePassing);
+  const { handler, session } = sessionHandler(address.name, onEnd, {
+    pass: refusePassing,
+    gone: () => false,
+  });
   const opening =
     address.kind === "unix"
       ? Bun.connect({ unix: address.path, socket: handler })
@@ -50,18 +60,20 @@ export async function connectClamd(
 
 /**
  * Opens a session on a socket that is connected already; it is the session's from then on.
- * @param send how a descriptor is passed, for a unix socket
+ * @param calls what is done with the descriptor
+ * @param passing whether descriptors can be passed: on a unix socket
  * @throws ClamdError `CLAMD_CONNECT`
  */
 export async function adoptClamd(
   fd: number,
   name: string,
   onEnd: (error: ClamdError) => void,
-  send: SendWithDescriptor | null = null,
+  calls: DescriptorCalls,
+  passing: boolean,
 ): Promise<ClamdSession> {
-  const pass: ClamdPort["pass"] =
-    send === null ? refusePassing : (bytes, descriptor) => send(fd, bytes, descriptor);
-  const { handler, session } = sessionHandler(name, onEnd, pass);
+  const pass: ClamdPort["pass"] = (bytes, descriptor) => calls.sendWithDescriptor(fd, bytes, descriptor);
+  const port: DescriptorPort = { pass: passing ? pass : refusePassing, gone: () => calls.isClosedByPeer(fd) };
+  const { handler, session } = sessionHandler(name, onEnd, port);
   try {
     await Bun.connect({ fd, socket: handler });
     return session();
@@ -83,14 +95,14 @@ function refusePassing(): never {
 function sessionHandler(
   name: string,
   onEnd: (error: ClamdError) => void,
-  pass: ClamdPort["pass"],
+  port: DescriptorPort,
 ): SessionHandler {
   let session: ClamdSession | null = null;
   const lost = (why: string): void => session?.fail(new ClamdError("CLAMD_CLOSED", `${name}: ${why}`));
   return {
     handler: {
       open(socket) {
-        session = new ClamdSession(portOf(socket, pass), onEnd);
+        session = new ClamdSession(portOf(socket, port), onEnd);
       },
       data: (_socket, bytes) => session?.receive(bytes),
       drain: () => session?.writable(),
@@ -114,10 +126,10 @@ export function connectReason(error: unknown): string {
   return CONNECT_REASONS.get(code) ?? `${error.message}${code === "" ? "" : ` (${code})`}`;
 }
 
-function portOf(socket: Socket, pass: ClamdPort["pass"]): ClamdPort {
+function portOf(socket: Socket, port: DescriptorPort): ClamdPort {
   return {
+    ...port,
     write: (bytes) => socket.write(bytes),
-    pass,
     // Not end(): what clamd still sends must not keep the descriptor.
     close: () => socket.terminate(),
   };

@@ -88,8 +88,9 @@ export class SessionStock {
    * @throws ClamdError
    */
   acquire(hold: Hold, deadline: number): Promise<Warm> {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      // clamd may have closed it, or died, a moment ago.
+      if (!idle.warm.session.check()) continue;
       this.busy.add(idle.warm);
       return Promise.resolve(idle.warm);
     }

@@ -22,6 +22,8 @@ export interface ClamdPort {
    * @throws Error when the socket does not take them
    */
   pass(bytes: Uint8Array, descriptor: number): void;
+  /** Whether clamd has closed the connexion, though nobody was told of it yet. */
+  gone(): boolean;
   close(): void;
 }
 
@@ -62,6 +64,14 @@ export class ClamdSession {
 
   get ended(): boolean {
     return this.#ended !== null;
+  }
+
+  /** Looks whether clamd is still there; the session is over if it is not. For one that is about to be used. */
+  check(): boolean {
+    if (this.#ended === null && this.#port.gone()) {
+      this.fail(new ClamdError("CLAMD_CLOSED", "the connexion was closed"));
+    }
+    return this.#ended === null;
   }
 
   /** Whether the message in scanning has not been sent to its end. */

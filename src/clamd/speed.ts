@@ -3,7 +3,9 @@ const BYTES_OF_A_START = 50_000;
 /** The part of the newest scan in the average. */
 const WEIGHT = 0.2;
 /** An old measurement loses half of its worth in this time, so that a slow server gets another chance. Milliseconds. */
-const HALF_LIFE = 10_000;
+const HALF_LIFE = 3_000;
+/** One scan that took longer than so many times the average says little of the server. */
+const OUTLIER = 10;
 /** The pace of a server that nothing is known of. Milliseconds. */
 const UNKNOWN = 1;
 
@@ -19,7 +21,9 @@ export class Speed {
    */
   measure(milliseconds: number, size: number, now: number): void {
     const pace = milliseconds / (1 + size / BYTES_OF_A_START);
-    this.#pace = this.#pace === 0 ? pace : this.#pace + WEIGHT * (pace - this.#pace);
+    const before = this.pace(now);
+    const counted = Math.min(pace, OUTLIER * before);
+    this.#pace = before + WEIGHT * (counted - before);
     this.#measuredAt = now;
   }
 

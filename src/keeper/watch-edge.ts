@@ -6,6 +6,7 @@ import type { ClamdSession } from "../clamd/session.ts";
 import { sendWithDescriptor } from "../os/descriptor-passing.ts";
 import { closeDescriptor, monotonicMicroseconds, OsError } from "../os/libc.ts";
 import { sealedFile } from "../os/memory-file.ts";
+import { isClosedByPeer } from "../os/socket-state.ts";
 import { connectDescriptor } from "./connector.ts";
 import type { ServerNames } from "./server-names.ts";
 import type { WatchEdge } from "./server-watch.ts";
@@ -40,5 +41,5 @@ async function connect(
     const full = error instanceof OsError && error.code === "EAGAIN";
     throw new ClamdError(full ? "CLAMD_BUSY" : "CLAMD_CONNECT", connectReason(error));
   }
-  return adoptClamd(fd, address.name, onEnd, address.kind === "unix" ? sendWithDescriptor : null);
+  return adoptClamd(fd, address.name, onEnd, { sendWithDescriptor, isClosedByPeer }, address.kind === "unix");
 }

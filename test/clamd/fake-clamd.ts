@@ -12,6 +12,8 @@ export class FakeClamd implements ClamdPort {
   room = Number.POSITIVE_INFINITY;
   closed = 0;
   refusesDescriptors = false;
+  /** It has closed the connexion, and the session was not told yet. */
+  left = false;
   readonly session: ClamdSession;
   readonly ends: ClamdError[] = [];
   #bytes: Buffer = Buffer.alloc(0);
@@ -37,6 +39,10 @@ export class FakeClamd implements ClamdPort {
     if (this.refusesDescriptors) throw new Error("sendmsg: EAGAIN");
     expect(Buffer.from(bytes).toString()).toBe("zFILDES\0\0");
     this.commands.push(`FILDES ${readFileSync(`/proc/self/fd/${descriptor}`, "latin1")}`);
+  }
+
+  gone(): boolean {
+    return this.left;
   }
 
   close(): void {

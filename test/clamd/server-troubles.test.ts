@@ -214,6 +214,16 @@ async function withRestingSession(): Promise<ServerLab> {
 }
 
 describe("a session that had ended", () => {
+  test("is not used, even if nobody was told of its end", async () => {
+    const lab = await withRestingSession();
+    const [clamd] = lab.clamds;
+    if (clamd !== undefined) clamd.left = true;
+    const scan = lab.scan("second");
+    await answerLast(lab);
+    expect(await outcome(scan.verdict)).toMatchObject(CLEAN);
+    expect([clamd?.closed, lab.clamds.length, lab.troubles]).toEqual([1, 2, 0]);
+  });
+
   test("before the message was put into it is replaced, and nobody is blamed", async () => {
     const lab = await withRestingSession();
     const scan = lab.scan("second");
@@ -349,8 +359,10 @@ describe("a server that is blind", () => {
 describe("several servers", () => {
   test("the faster one gets more", async () => {
     const labs = [serverLab({ sessions: 20 }), serverLab({ sessions: 20 })] as const;
-    await scanned(labs[0], 30);
-    await scanned(labs[1], 10);
+    for (let at = 0; at < 30; at++) {
+      await scanned(labs[0], 30);
+      await scanned(labs[1], 10);
+    }
     const pool = new ClamdPool(labs.map((lab) => lab.server));
     for (let at = 0; at < 8; at++) void pool.scan(sourceOf("x"), 1_000_000).verdict.catch(() => {});
     expect(labs.map((lab) => lab.server.load)).toEqual([2, 6]);
@@ -360,8 +372,11 @@ describe("several servers", () => {
 
   test("one that was slow long ago gets another chance", async () => {
     const labs = [serverLab({ sessions: 20 }), serverLab({ sessions: 20 })] as const;
-    await scanned(labs[0], 1000);
-    await scanned(labs[1], 10);
+    for (let at = 0; at < 10; at++) {
+      await scanned(labs[0], 1000);
+      await scanned(labs[1], 10);
+    }
+    expect(labs[0].server.cost).toBeGreaterThan(labs[1].server.cost);
     await labs[0].pass(100_000);
     expect(labs[0].server.cost).toBeLessThan(labs[1].server.cost);
   });

@@ -118,12 +118,12 @@ test("5,000 messages while servers are killed, stopped and restarted: every verd
   for (const fault of FAULTS) for (const clamd of clamds) await fault(clamd);
   over = true;
   await traffic;
+  expect(filter.log().match(/.*(tempfailed|fault of this program).*/g) ?? []).toEqual([]);
   expect(wrong).toEqual([]);
   expect(takes.length).toBeGreaterThanOrEqual(5_000);
   const worst = Math.max(...takes);
   console.log(`${takes.length} messages through 9 faults, the slowest ${Math.round(worst)} ms`);
   expect(worst).toBeLessThan(20_000);
-  expect(filter.log()).not.toMatch(/tempfailed|fault of this program/);
   await filter.stop();
 }, 120_000);
 

@@ -223,7 +223,7 @@ describe("what is not scanned is never called clean", () => {
     const conf = join(folder.path, "dying.conf");
     writeFileSync(conf, `Foreground yes\nLocalSocket ${path}\n`);
     const fake = startFakeClamd(path, (stream) =>
-      stream < 3 ? { die: true } : { say: "stream: Late.Virus FOUND" },
+      stream < 2 ? { die: true } : { say: "stream: Late.Virus FOUND" },
     );
     expect((await judge(CLEAN, { conf })).answer).toStartWith("554 5.7.1 virus Late.Virus ");
     expect(fake.streams).toBe(3);

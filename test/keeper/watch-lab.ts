@@ -127,6 +127,7 @@ function sessionWith({ is, commands }: StandIn, onEnd: () => void): ClamdSession
       }
       return bytes.length;
     },
+    gone: () => false,
     pass: () => {
       commands.push("FILDES");
       say(is.fildes);
