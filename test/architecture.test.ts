@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   os: [],
   policy: [],
   access: [],
+  spf: [],
   cli: [],
   milter: ["wire"],
   clamd: ["wire"],
