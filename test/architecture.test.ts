@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: [],
   access: [],
   spf: [],
+  notify: ["log"],
   cli: [],
   milter: ["wire"],
   clamd: ["wire"],
