@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   milter: ["wire"],
   clamd: ["wire"],
   scan: ["clamd"],
-  response: ["log", "milter", "scan"],
+  response: ["log", "milter", "notify", "scan"],
   config: ["clamd", "cli", "scan", "log"],
   ipc: ["access", "config", "log"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],

@@ -13,13 +13,14 @@ import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { parseNetworks } from "../policy/networks.ts";
+import { lackingText } from "../response/actions.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
-import { VERSION } from "../version.ts";
 import type { FilterWorld } from "./filter.ts";
 import { Gate } from "./gate.ts";
 import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
+import { responseRules } from "./response-rules.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
@@ -146,6 +147,7 @@ function makeWorld(
   log: Log,
 ): FilterWorld {
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
+  const rules = responseRules(settings);
   let lackingTold = false;
   return {
     scanRules: {
@@ -154,12 +156,7 @@ function makeWorld(
       forceScan: settings.forceScan,
       ignored: parseNetworks(settings.ignoreNets),
     },
-    responseRules: {
-      addHeaders: settings.addHeaders,
-      acceptOnError: settings.acceptOnError,
-      discardInfected: settings.discardInfected,
-      ourVersion: VERSION,
-    },
+    responseRules: rules,
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
     pool,
@@ -175,10 +172,7 @@ function makeWorld(
     onLacking: (actions) => {
       if (lackingTold) return;
       lackingTold = true;
-      log(
-        "warning",
-        `the MTA does not grant milter actions 0x${actions.toString(16)}: headers stay as they are`,
-      );
+      log("warning", lackingText(actions, rules));
     },
   };
 }

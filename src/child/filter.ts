@@ -7,7 +7,8 @@ import type { ClientFacts, MilterSession, SessionHandler } from "../milter/sessi
 import type { SessionTrace } from "../milter/trace.ts";
 import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
-import { type MessageFacts, planResponse, type ResponseRules } from "../response/plan.ts";
+import { planResponse } from "../response/plan.ts";
+import type { MessageFacts, ResponseRules } from "../response/rules.ts";
 import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { type ScanJob, startScan } from "../scan/job.ts";
 import type { SpoolEdge } from "../scan/spool.ts";
@@ -170,9 +171,16 @@ export class Filter implements SessionHandler {
     return {
       statusHeaders: message.statusHeaders,
       fromMdaemon: message.fromMdaemon,
+      subject: null,
+      recipients: message.recipients,
+      allRecipients: true,
+      spfPass: false,
       host: scanHost ?? this.#thisHost(),
       mayAddHeaders: (this.#agreement.actions & Action.addHeaders) !== 0,
       mayChangeHeaders: (this.#agreement.actions & Action.changeHeaders) !== 0,
+      mayAddRecipients: (this.#agreement.actions & Action.addRecipient) !== 0,
+      mayDeleteRecipients: (this.#agreement.actions & Action.deleteRecipient) !== 0,
+      mayChangeBody: (this.#agreement.actions & Action.changeBody) !== 0,
       leadingSpace: (this.#agreement.steps & Step.headerLeadingSpace) !== 0,
     };
   }

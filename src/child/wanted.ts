@@ -1,6 +1,7 @@
-import { Action, Step } from "../milter/codes.ts";
+import { Step } from "../milter/codes.ts";
 import type { Wanted } from "../milter/negotiation.ts";
-import type { ResponseRules } from "../response/plan.ts";
+import { neededActions } from "../response/actions.ts";
+import type { ResponseRules } from "../response/rules.ts";
 
 /**
  * What is negotiated, by what the options need. Header, envelope and body commands are not answered one by one
@@ -12,7 +13,7 @@ import type { ResponseRules } from "../response/plan.ts";
  */
 export function wantedOf(rules: ResponseRules): Wanted {
   return {
-    actions: rules.addHeaders ? Action.addHeaders | Action.changeHeaders : 0,
+    actions: neededActions(rules),
     steps:
       Step.noUnknown |
       Step.noData |

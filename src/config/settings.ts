@@ -4,13 +4,14 @@ import type { SocketAddress } from "../cli/socket-address.ts";
 import type { LogSettings } from "../log/choice.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { resolveLogSettings } from "./log-settings.ts";
+import { type MailSettings, mailSettings } from "./mail-settings.ts";
 import { externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
 
 /** All that the processes need to know from the command line and clamd.conf. Frozen, and plain JSON. */
-export interface Settings {
+export interface Settings extends MailSettings {
   /** Where the MTA reaches us. */
   readonly sockets: readonly SocketAddress[];
   readonly configFile: string;
@@ -62,6 +63,8 @@ export interface Surroundings {
   readonly uid: number;
   /** TMPDIR of the environment, if set. */
   readonly tmpdir: string | undefined;
+  /** What relative file names are relative to; the root unless told. */
+  readonly cwd?: string;
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
 }
@@ -95,6 +98,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     acceptOnError: values["dont-scan-on-error"] === true,
     discardInfected: values.noreject === true,
     quiet: values.quiet === true,
+    ...mailSettings(line.options, conf, line.sockets, around.cwd ?? "/"),
     temporaryDirectory: textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || "/tmp"),
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
     socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),

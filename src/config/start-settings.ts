@@ -60,7 +60,7 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
   refuseUnbuilt(line.options);
-  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, warnings });
+  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, cwd: edge.cwd, warnings });
 }
 
 function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {

@@ -8,6 +8,7 @@ import type { FilterReply } from "../../src/milter/mta-codec.ts";
 import { MilterSession } from "../../src/milter/session.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
+import { RULES } from "../response/fixtures.ts";
 import { type SpoolLab, spoolLab } from "../scan/spool-lab.ts";
 
 /** A scan that was asked for, with what was to be scanned. */
@@ -49,9 +50,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const world: FilterWorld = {
     scanRules: { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [], ...changes },
     responseRules: {
-      addHeaders: true,
-      acceptOnError: false,
-      discardInfected: false,
+      ...RULES,
       ourVersion: "9.9",
       ...changes,
     },

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { wantedOf } from "../../src/child/wanted.ts";
 import { Action, ALL_ACTIONS, ALL_STEPS, Step } from "../../src/milter/codes.ts";
 import { agree, encodeAgreement, type Wanted } from "../../src/milter/negotiation.ts";
+import { RULES } from "../response/fixtures.ts";
 import { thrownBy, uint32, wire } from "./wire-bytes.ts";
 
 const plain: Wanted = { actions: 0x11, steps: Step.noHelo | Step.skip | Step.headerLeadingSpace, macros: {} };
@@ -92,12 +93,11 @@ describe("macro lists", () => {
 });
 
 describe("what the filter wants", () => {
-  const rules = { acceptOnError: false, discardInfected: false, ourVersion: "1" };
-  const wanted = wantedOf({ ...rules, addHeaders: true });
+  const wanted = wantedOf(RULES);
 
   test("headers may be added and changed, unless there are none", () => {
     expect(wanted.actions).toBe(Action.addHeaders | Action.changeHeaders);
-    expect(wantedOf({ ...rules, addHeaders: false }).actions).toBe(0);
+    expect(wantedOf({ ...RULES, addHeaders: false }).actions).toBe(0);
   });
 
   test("nothing of the message is left out", () => {
