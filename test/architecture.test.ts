@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["clamd", "cli", "scan", "log"],
   ipc: ["access", "config", "log"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
-  keeper: ["access", "clamd", "config", "ipc", "log", "os", "scan"],
+  keeper: ["access", "clamd", "config", "ipc", "log", "notify", "os", "scan", "spf"],
   supervisor: ["clamd", "cli", "config", "ipc", "log", "os"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "ipc", "keeper", "supervisor"],
