@@ -18,10 +18,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scan: ["clamd"],
   response: ["log", "milter", "notify", "scan"],
   config: ["clamd", "cli", "scan", "log"],
-  ipc: ["access", "config", "log"],
+  ipc: ["access", "clamd", "config", "log"],
   child: ["access", "clamd", "config", "ipc", "log", "milter", "os", "policy", "response", "scan"],
   keeper: ["access", "clamd", "config", "ipc", "log", "notify", "os", "scan", "spf"],
-  supervisor: ["clamd", "cli", "config", "ipc", "log", "os"],
+  supervisor: ["clamd", "cli", "config", "ipc", "log", "os", "scan"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "ipc", "keeper", "supervisor"],
   "version.ts": [],
@@ -36,6 +36,7 @@ const FOREIGN = [
   "src/os/descriptor-passing.ts",
   "src/os/libc.ts",
   "src/os/log-calls.ts",
+  "src/os/memory-file.ts",
   "src/os/thread-capabilities.ts",
 ];
 

@@ -1,19 +1,20 @@
 import { hrtime } from "node:process";
-import type { ServerAddress } from "../clamd/address.ts";
-import type { ClamdError } from "../clamd/clamd-error.ts";
-import { adoptClamd } from "../clamd/connect.ts";
-import { ClamdPool, type ScannerPool } from "../clamd/pool.ts";
-import { ClamdServer } from "../clamd/server.ts";
+import type { ScannerHealth } from "../clamd/health.ts";
+import type { ScannerPool } from "../clamd/pool.ts";
 import type { Settings } from "../config/settings.ts";
 import { type ChildOptions, checkToChild } from "../ipc/messages.ts";
 import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
+import type { SlotWord } from "../ipc/slot-messages.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
-import { dieWithParent, nameProcess } from "../os/libc.ts";
+import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
+import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { parseNetworks } from "../policy/networks.ts";
 import { lackingText } from "../response/actions.ts";
+import { EndlessMessages } from "../scan/endless.ts";
+import type { ScanWorld } from "../scan/job.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
 import type { FilterWorld } from "./filter.ts";
 import { Gate } from "./gate.ts";
@@ -21,17 +22,15 @@ import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mtaTraces } from "./mta-trace.ts";
 import { responseRules } from "./response-rules.ts";
+import { makePool, remoteHost, scannersOf } from "./scanners.ts";
+import { Slots } from "./slots.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
 /** Bytes of mail that one child holds in memory; what is more goes to files. */
 const MEMORY = 32 * 1024 * 1024;
-/** Milliseconds that a connexion to clamd may take. */
-const CONNECT_PATIENCE = 5000;
 /** A message that began before its pool was retired is scanned there: it may come in for so long. Milliseconds. */
 const RETIRED_KEPT = 3_600_000;
-/** clamd.conf's `ReadTimeout 0` means no limit; the message's budget ends the wait all the same. */
-const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** The role that speaks to the MTA: runs until the supervisor says so, or is gone. */
 export async function runChild(): Promise<void> {
@@ -57,6 +56,9 @@ export async function runChild(): Promise<void> {
       service = serve(known.settings, known.options, keeper, gate, end);
     } else if (known.type === "keeper") attach(keeper, known.number);
     else if (known.type === "settings") service?.renew(known.settings);
+    else if (known.type === "scanners") service?.learn(known.scanners);
+    else if (known.type === "endless") service?.remember(known.hashes);
+    else if (known.type === "slots") service?.hear(known);
     else if (known.type === "drain") service?.stop();
   });
 }
@@ -71,6 +73,12 @@ function takePlace(jail: string | null): void {
 /** A child at work. */
 interface Service {
   renew(settings: Settings): void;
+  /** Takes what is known of the servers. */
+  learn(scanners: readonly ScannerHealth[]): void;
+  /** Takes the hashes of messages that no scanner gets through with. */
+  remember(hashes: readonly string[]): void;
+  /** Takes the supervisor's word on the slots. */
+  hear(word: SlotWord): void;
   stop(): void;
 }
 
@@ -84,12 +92,29 @@ function serve(
 ): Service {
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
-  let world = makeWorld(settings, options, makePool(settings, options, keeper, log), keeper, log);
+  const endless = new EndlessMessages();
+  let health = options.scanners;
+  const poolOf = (settings: Settings): ScannerPool => makePool(settings, health, keeper, monotonic);
+  const scanWorld = (pool: ScannerPool): ScanWorld => ({
+    pool,
+    endless,
+    onEndless: (hash) => end.send({ type: "endless", hash }),
+    now: monotonic,
+    sleep: Bun.sleep,
+  });
+  const slots = new Slots({
+    now: monotonic,
+    send: (report) => end.send(report),
+    defer: setImmediate,
+    onOver: () => log("warning", overText(current)),
+  });
+  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, keeper, log);
   const retired = new Map<ScannerPool, number>();
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
     listeners.tick();
-    world.pool.tick();
+    world.scan.pool.tick();
+    slots.tick();
     for (const [pool, since] of retired) {
       pool.tick();
       if (pool.load === 0 && monotonic() - since > RETIRED_KEPT) retired.delete(pool);
@@ -99,20 +124,28 @@ function serve(
   end.ready();
   return {
     renew: (next) => {
-      let { pool } = world;
+      let { pool } = world.scan;
       if (scannersOf(next) !== scannersOf(current)) {
         // What is in scanning goes on where it is.
         pool.retire();
         retired.set(pool, monotonic());
-        pool = makePool(next, options, keeper, log);
+        pool = poolOf(next);
       }
       current = next;
-      world = makeWorld(next, options, pool, keeper, log);
+      world = makeWorld(next, options, scanWorld(pool), slots, keeper, log);
     },
+    learn: (scanners) => {
+      health = scanners;
+      for (const pool of [world.scan.pool, ...retired.keys()]) pool.learn(scanners);
+    },
+    remember: (hashes) => {
+      for (const hash of hashes) endless.remember(hash, monotonic());
+    },
+    hear: (word) => slots.hear(word),
     stop: () =>
       listeners.drain(() => {
         clearInterval(timer);
-        for (const pool of [world.pool, ...retired.keys()]) pool.close();
+        for (const pool of [world.scan.pool, ...retired.keys()]) pool.close();
         // The line about the last message is said after its answer.
         setImmediate(() => {
           keeper.flush();
@@ -122,9 +155,9 @@ function serve(
   };
 }
 
-/** What a pool of scanners is made from, as one value to compare. */
-function scannersOf({ servers, readTimeout }: Settings): string {
-  return JSON.stringify([servers, readTimeout]);
+function overText({ maxChildren }: Settings): string {
+  const reason = "messages have waited for a place for as long as they may";
+  return `${reason}: they are scanned over --max-children=${maxChildren}`;
 }
 
 function attach(keeper: KeeperLink, number: number): void {
@@ -142,7 +175,8 @@ function monotonic(): number {
 function makeWorld(
   settings: Settings,
   options: ChildOptions,
-  pool: ScannerPool,
+  scan: ScanWorld,
+  slots: Slots,
   keeper: KeeperLink,
   log: Log,
 ): FilterWorld {
@@ -159,10 +193,16 @@ function makeWorld(
     responseRules: rules,
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
-    pool,
+    scan,
+    budget: settings.scanTimeout * 1000,
+    slots,
+    slotTimeout: settings.slotTimeout * 1000,
+    dontWait: settings.dontWait,
     spool: {
       budget: new MemoryBudget(MEMORY),
       openFile: () => keeper.takeFile(),
+      memoryFile: sealedFile,
+      closeMemoryFile: closeDescriptor,
     },
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),
@@ -175,30 +215,4 @@ function makeWorld(
       log("warning", lackingText(actions, rules));
     },
   };
-}
-
-function makePool(settings: Settings, options: ChildOptions, keeper: KeeperLink, log: Log): ClamdPool {
-  const limits = {
-    sessions: options.sessionsPerServer,
-    connect: CONNECT_PATIENCE,
-    silence: settings.readTimeout === 0 ? NO_LIMIT : settings.readTimeout * 1000,
-  };
-  const edge = {
-    now: monotonic,
-    connect: async (address: ServerAddress, deadline: number, onEnd: (error: ClamdError) => void) => {
-      const place = settings.servers.findIndex((server) => server.name === address.name);
-      return adoptClamd(await keeper.connect(place, address.name, deadline), address.name, onEnd);
-    },
-    onHealth: (address: { readonly name: string }, up: boolean, why: string) => {
-      if (up) log("info", `clamd ${address.name} answers again`);
-      else log("error", `clamd cannot be reached: ${why}`);
-    },
-  };
-  return new ClamdPool(settings.servers.map((server) => new ClamdServer(server, limits, edge)));
-}
-
-/** The name of a server that is another host; null for this one (CB 6.1). */
-function remoteHost(server: Settings["servers"][number]): string | null {
-  if (server.kind === "unix") return null;
-  return /^(127\.|::1$|localhost$)/i.test(server.host) ? null : server.host;
 }

@@ -53,7 +53,7 @@ export class Connexion {
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(world.responseRules),
+      wantedOf(world.responseRules, world.dontWait),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,

@@ -1,4 +1,3 @@
-import type { ScannerPool } from "../clamd/pool.ts";
 import type { Log } from "../log/log.ts";
 import { Action, Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
@@ -7,13 +6,15 @@ import type { ClientFacts, MilterSession, SessionHandler } from "../milter/sessi
 import type { SessionTrace } from "../milter/trace.ts";
 import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
+import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
 import { planResponse } from "../response/plan.ts";
-import type { MessageFacts, ResponseRules } from "../response/rules.ts";
-import { MESSAGE_BUDGET } from "../scan/budget.ts";
-import { type ScanJob, startScan } from "../scan/job.ts";
+import type { MessageFacts, Outcome, ResponseRules } from "../response/rules.ts";
+import { type ScanWorld, startScan } from "../scan/job.ts";
 import type { SpoolEdge } from "../scan/spool.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
 import { Message } from "./message.ts";
+import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
+import type { Slots } from "./slots.ts";
 
 /** What all connexions of a child share. */
 export interface FilterWorld {
@@ -22,7 +23,14 @@ export interface FilterWorld {
   /** Bytes; a longer message is not scanned. 0: no limit. */
   readonly scanSizeLimit: number;
   readonly logClean: boolean;
-  readonly pool: ScannerPool;
+  readonly scan: ScanWorld;
+  /** Milliseconds that a message has from its end to its verdict. */
+  readonly budget: number;
+  /** A message in scanning holds one of these. */
+  readonly slots: Slots;
+  /** Milliseconds that a message waits for a slot, `--timeout`; 0: as long as its budget allows. */
+  readonly slotTimeout: number;
+  readonly dontWait: boolean;
   readonly spool: SpoolEdge;
   readonly log: Log;
   /** Makes the trace of one connexion; null: none is wanted. */
@@ -48,7 +56,9 @@ export class Filter implements SessionHandler {
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
-  #job: ScanJob | null = null;
+  #job: SlotJob | null = null;
+  /** Mail of this machine is refused at its end only: Postfix would keep it queued for ever. */
+  #fromHere = false;
 
   /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
   constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
@@ -73,6 +83,7 @@ export class Filter implements SessionHandler {
     this.#world = this.#worldNow();
     if (!this.#admitted()) return { kind: "tempfail" };
     const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
+    this.#fromHere = decision.origin === "thisMachine";
     if (decision.kind === "scan") return CONTINUE;
     this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
     return { kind: "accept" };
@@ -83,8 +94,12 @@ export class Filter implements SessionHandler {
   mail(sender: string): Verdict {
     this.#forget();
     this.#world = this.#worldNow();
-    this.#message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
-    return CONTINUE;
+    const message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
+    this.#message = message;
+    if (!this.#world.dontWait || !this.#world.slots.full || this.#fromHere) return CONTINUE;
+    this.#forget();
+    this.#logMessage(this.#queueId, message, NO_PLACE, "tempfailed", this.#world.now());
+    return OVERLOADED;
   }
 
   rcpt(recipient: string): Verdict {
@@ -118,12 +133,14 @@ export class Filter implements SessionHandler {
       this.#conclude(message, early, started);
       return;
     }
-    const job = startScan(this.#world.pool, message.spool, started + MESSAGE_BUDGET, this.#world.now);
+    const job = this.#startJob(message, started);
     this.#job = job;
     job.verdict
       .then((verdict) => {
         // An aborted message needs no answer, and must not get that of the one after it.
-        if (this.#job === job) this.#conclude(message, verdict, started);
+        if (this.#job !== job) return;
+        if (verdict === null) this.#sendAway(message, started);
+        else this.#conclude(message, verdict, started);
       })
       .catch((error: unknown) => {
         // A fault of ours: the message must be answered all the same, and not as clean.
@@ -144,12 +161,42 @@ export class Filter implements SessionHandler {
     this.abort();
   }
 
+  #startJob({ spool }: Message, started: number): SlotJob {
+    const { scan, budget, slots, dontWait, slotTimeout, now, log } = this.#world;
+    return scanInSlot({
+      slots,
+      dontWait,
+      patience: longestWait(budget, slotTimeout),
+      start: () => startScan(scan, spool, started + budget),
+      onOver: () => {
+        const seconds = Math.round((now() - started) / 1000);
+        log("verbose", `${this.#queueId}: scanned over --max-children: has waited ${seconds} s for a place`);
+      },
+    });
+  }
+
+  /** No slot, and `--dont-wait`. */
+  #sendAway(message: Message, started: number): void {
+    const queueId = this.#queueId;
+    this.#forget();
+    this.#session.finish([], OVERLOADED);
+    this.#logMessage(queueId, message, NO_PLACE, "tempfailed", started);
+  }
+
   #conclude(message: Message, scan: ScanVerdict, started: number): void {
     const plan = planResponse(scan, this.#world.responseRules, this.#facts(message, scan));
-    const queueId = this.#session.macros.get("i") ?? "NOQUEUE";
+    const queueId = this.#queueId;
     this.#forget();
     this.#session.finish(plan.modifications, plan.verdict);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
+    this.#logMessage(queueId, message, scan, plan.outcome, started);
+  }
+
+  get #queueId(): string {
+    return this.#session.macros.get("i") ?? "NOQUEUE";
+  }
+
+  #logMessage(queueId: string, message: Message, scan: ScanVerdict, outcome: Outcome, started: number): void {
     const record: MessageRecord = {
       queueId,
       sender: message.sender,
@@ -159,10 +206,10 @@ export class Filter implements SessionHandler {
       clientAddress: this.#client.address,
       size: message.size,
       scan,
-      outcome: plan.outcome,
+      outcome,
       milliseconds: this.#world.now() - started,
     };
-    const level = plan.outcome === "tempfailed" ? "warning" : "info";
+    const level = outcome === "tempfailed" ? "warning" : "info";
     this.#world.log(level, messageLine(record), messageFields(record));
   }
 

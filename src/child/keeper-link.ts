@@ -73,16 +73,21 @@ export class KeeperLink {
   }
 
   /**
-   * A connexion to the server of that place in the settings' list.
+   * A connexion to the server of that name in the settings.
    * @param deadline milliseconds
    * @throws ClamdError `CLAMD_CONNECT`
    */
-  async connect(server: number, name: string, deadline: number): Promise<number> {
+  async connect(server: string, deadline: number): Promise<number> {
     try {
       return await this.#request({ type: "connect", server, deadline }, deadline + ANSWER_PATIENCE);
     } catch (error) {
-      throw new ClamdError("CLAMD_CONNECT", `${name}: ${error instanceof Error ? error.message : error}`);
+      throw new ClamdError("CLAMD_CONNECT", `${server}: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /** Has the keeper look at the server of that name. */
+  reportTrouble(server: string): void {
+    this.#channel?.send({ type: "trouble", server });
   }
 
   /** Asks this keeper, and those that follow it, for the access tables: they come by `onAccess`. */

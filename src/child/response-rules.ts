@@ -15,7 +15,7 @@ export function responseRules(settings: Settings): ResponseRules {
     notices: !settings.quiet,
     reportPhish: infected.reportPhish !== null,
     reportFalsePositives: infected.reportFalsePositives !== null,
-    onOversize: infected.onOversize,
+    onOversize: settings.onOversize,
     sign: settings.signature !== null,
     ourVersion: VERSION,
   };

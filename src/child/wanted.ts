@@ -10,8 +10,9 @@ import type { ResponseRules } from "../response/rules.ts";
  *
  * The queue id is asked for at every stage at which an MTA may know it: sendmail from MAIL on, Postfix from
  * DATA on. No list is asked for at the end of the headers: Postfix would send it before every header.
+ * @param refusesAtMail whether a sender may be told at MAIL to come later: then MAIL has to be answered
  */
-export function wantedOf(rules: ResponseRules): Wanted {
+export function wantedOf(rules: ResponseRules, refusesAtMail = false): Wanted {
   return {
     actions: neededActions(rules),
     steps:
@@ -20,7 +21,7 @@ export function wantedOf(rules: ResponseRules): Wanted {
       Step.skip |
       Step.headerLeadingSpace |
       Step.noReplyHelo |
-      Step.noReplyMail |
+      (refusesAtMail ? 0 : Step.noReplyMail) |
       Step.noReplyRcpt |
       Step.noReplyHeader |
       Step.noReplyEndOfHeaders |

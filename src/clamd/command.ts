@@ -6,6 +6,8 @@ export const IDSESSION: Uint8Array = Buffer.from("zIDSESSION\0");
 export const PING: Uint8Array = Buffer.from("zPING\0");
 export const VERSION: Uint8Array = Buffer.from("zVERSION\0");
 export const INSTREAM: Uint8Array = Buffer.from("zINSTREAM\0");
+/** The command, and the byte with which the descriptor comes (clamd(8), FILDES). */
+export const FILDES: Uint8Array = Buffer.from("zFILDES\0\0");
 export const END: Uint8Array = Buffer.from("zEND\0");
 
 /** The uint32 zero that ends an INSTREAM. */

@@ -4,6 +4,9 @@ import { type ClamdPort, ClamdSession } from "./session.ts";
 
 type Socket = Bun.Socket<undefined>;
 
+/** Sends bytes on a unix socket, and a descriptor with the first of them. @throws Error when it does not take them */
+export type SendWithDescriptor = (socket: number, bytes: Uint8Array, descriptor: number) => void;
+
 /** What an administrator can do something about, in words. */
 const CONNECT_REASONS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "connection refused: is clamd running?"],
@@ -29,7 +32,7 @@ export async function connectClamd(
   const late = Promise.withResolvers<never>();
   const refusal = (why: string): ClamdError => new ClamdError("CLAMD_CONNECT", `${address.name}: ${why}`);
   const timer = setTimeout(() => late.reject(refusal(`no connexion within ${deadline} ms`)), deadline);
-  const { handler, session } = sessionHandler(address.name, onEnd);
+  const { handler, session } = sessionHandler(address.name, onEnd, refusePassing);
   const opening =
     address.kind === "unix"
       ? Bun.connect({ unix: address.path, socket: handler })
@@ -47,14 +50,18 @@ export async function connectClamd(
 
 /**
  * Opens a session on a socket that is connected already; it is the session's from then on.
+ * @param send how a descriptor is passed, for a unix socket
  * @throws ClamdError `CLAMD_CONNECT`
  */
 export async function adoptClamd(
   fd: number,
   name: string,
   onEnd: (error: ClamdError) => void,
+  send: SendWithDescriptor | null = null,
 ): Promise<ClamdSession> {
-  const { handler, session } = sessionHandler(name, onEnd);
+  const pass: ClamdPort["pass"] =
+    send === null ? refusePassing : (bytes, descriptor) => send(fd, bytes, descriptor);
+  const { handler, session } = sessionHandler(name, onEnd, pass);
   try {
     await Bun.connect({ fd, socket: handler });
     return session();
@@ -69,13 +76,21 @@ interface SessionHandler {
   session(): ClamdSession;
 }
 
-function sessionHandler(name: string, onEnd: (error: ClamdError) => void): SessionHandler {
+function refusePassing(): never {
+  throw new Error("descriptors cannot be passed on this connexion");
+}
+
+function sessionHandler(
+  name: string,
+  onEnd: (error: ClamdError) => void,
+  pass: ClamdPort["pass"],
+): SessionHandler {
   let session: ClamdSession | null = null;
   const lost = (why: string): void => session?.fail(new ClamdError("CLAMD_CLOSED", `${name}: ${why}`));
   return {
     handler: {
       open(socket) {
-        session = new ClamdSession(portOf(socket), onEnd);
+        session = new ClamdSession(portOf(socket, pass), onEnd);
       },
       data: (_socket, bytes) => session?.receive(bytes),
       drain: () => session?.writable(),
@@ -99,9 +114,10 @@ export function connectReason(error: unknown): string {
   return CONNECT_REASONS.get(code) ?? `${error.message}${code === "" ? "" : ` (${code})`}`;
 }
 
-function portOf(socket: Socket): ClamdPort {
+function portOf(socket: Socket, pass: ClamdPort["pass"]): ClamdPort {
   return {
     write: (bytes) => socket.write(bytes),
+    pass,
     // Not end(): what clamd still sends must not keep the descriptor.
     close: () => socket.terminate(),
   };

@@ -26,7 +26,9 @@ const LINE_FEED = 0x0a;
 const LIMITS = "Heuristics.Limits.Exceeded";
 const FOUND = " FOUND";
 const ERROR = " ERROR";
-const STREAM = "stream: ";
+const OK = "OK";
+/** clamd names what it was sent, or the number that the passed descriptor has with it. */
+const SUBJECT = /^(?:stream|fd\[\d{1,10}\]): /;
 const TOO_LARGE = "INSTREAM size limit exceeded. ERROR";
 
 /**
@@ -78,15 +80,17 @@ export function parseNumbered(text: string): NumberedReply {
 }
 
 /**
- * What a reply to INSTREAM says. The words are taken from its right end and the `stream: ` from its left, so
- * that a name may have any characters; whatever is not understood is a failure, never clean.
+ * What a reply to INSTREAM or FILDES says. The words are taken from its right end and the `stream: ` or `fd[12]: `
+ * from its left, so that a name may have any characters; whatever is not understood is a failure, never clean.
  */
 export function parseScanReply(text: string): ScanReply {
-  if (text === "stream: OK") return { kind: "clean" };
   if (text === TOO_LARGE) return { kind: "tooLarge" };
   if (text.endsWith(ERROR)) return { kind: "failed", text: text.slice(0, -ERROR.length) };
-  if (text.startsWith(STREAM) && text.endsWith(FOUND)) {
-    const name = text.slice(STREAM.length, -FOUND.length);
+  const subject = SUBJECT.exec(text)?.[0] ?? "";
+  if (subject !== "" && text.length === subject.length + OK.length && text.endsWith(OK))
+    return { kind: "clean" };
+  if (subject !== "" && text.endsWith(FOUND)) {
+    const name = text.slice(subject.length, -FOUND.length);
     if (name.length > 0) return { kind: name.startsWith(LIMITS) ? "limitExceeded" : "infected", name };
   }
   return { kind: "failed", text: `not understood: ${text}` };

@@ -1,7 +1,12 @@
 import type { ServerAddress } from "./address.ts";
 import { ClamdError } from "./clamd-error.ts";
+import { type Flight, isSilent, lookAtFlight, startFlight } from "./flight.ts";
+import type { ScannerHealth, ScannerState } from "./health.ts";
+import { RefusedSize } from "./refused-size.ts";
 import type { ScanReply } from "./reply.ts";
 import type { ClamdSession, ScanSource } from "./session.ts";
+import { type Hold, SessionStock, type Warm } from "./session-stock.ts";
+import { Speed } from "./speed.ts";
 
 /** What a server's pool needs of the world. */
 export interface ServerEdge {
@@ -12,8 +17,8 @@ export interface ServerEdge {
     deadline: number,
     onEnd: (error: ClamdError) => void,
   ): Promise<ClamdSession>;
-  /** The server's state has changed: told once per change. */
-  onHealth(address: ServerAddress, up: boolean, why: string): void;
+  /** A scan or a connexion failed here: somebody should look at the server. */
+  onTrouble(address: ServerAddress): void;
 }
 
 export interface ServerLimits {
@@ -35,73 +40,102 @@ export interface ServerVerdict {
 
 /** A scan that goes on; `cancel` gives it up, and clamd with it. */
 export interface Scan {
+  /** The name of the server, or null when there is none to ask. */
+  readonly server: string | null;
   readonly verdict: Promise<ServerVerdict>;
   cancel(): void;
 }
 
-interface Warm {
-  readonly session: ClamdSession;
-  /** When something was last sent: clamd closes after ReadTimeout without bytes, even while it scans. */
-  sentAt: number;
-  /** When the scan in flight is given up. */
-  overdueAt: number;
-  /** When it was sent the PING that it has not answered yet. */
-  pingedAt: number | null;
-}
-
-/** What a scan holds: known to its canceller, whatever stage it is in. */
-interface Hold {
-  cancelled: boolean;
-  warm: Warm | null;
-}
-
-interface Waiter {
-  readonly hold: Hold;
-  readonly until: number;
-  readonly go: (warm: Warm) => void;
-  readonly fail: (error: ClamdError) => void;
-}
-
 /** clamd counts ReadTimeout from the last bytes it was sent: a third of that, and below CommandReadTimeout (30 s). */
 const LONGEST_REST = 20_000;
-/** An idle clamd answers PING at once; one that does not is not there any more. */
-const PONG_PATIENCE = 5_000;
+/** While clamd scans it answers PING all the same: asked this often, it shows that it is alive. */
+const FLIGHT_REST = 1_000;
 /** A version older than this is asked for anew: the database may have been reloaded. */
 const VERSION_AGE = 10_000;
-/** A session beyond the first that was idle for so long is ended. */
-const RETIRE_AFTER = 60_000;
+/** A server that has failed is left alone for so long, then for twice as long, up to the last. Milliseconds. */
+const FIRST_SHUN = 100;
+const LONGEST_SHUN = 2_000;
+/** After a passed descriptor was answered with an error, messages are streamed for a while. */
+const STREAM_FOR = 60_000;
+/** A session that ends so soon after a message was put into it had ended before. Milliseconds. */
+const STALE_WITHIN = 100;
+/** One message may fail by its own nature; so many in a row are the server's fault. */
+const ERRORS_IN_A_ROW = 3;
 
-/** One clamd, with the sessions kept open to it. */
+/** One clamd, with the sessions kept open to it, and what this process knows of it. */
 export class ClamdServer {
   readonly address: ServerAddress;
   readonly #limits: ServerLimits;
   readonly #edge: ServerEdge;
-  readonly #idle: { readonly warm: Warm; readonly since: number }[] = [];
-  readonly #busy = new Set<Warm>();
-  readonly #waiting: Waiter[] = [];
-  #connecting = 0;
-  #up = true;
+  readonly #stock: SessionStock;
+  readonly #flights = new Map<Warm, Flight>();
+  readonly #speed = new Speed();
+  readonly #refused = new RefusedSize();
+  #state: ScannerState = "up";
+  #passing = false;
+  #streamUntil = 0;
+  #failures = 0;
+  #errors = 0;
+  #shunUntil = 0;
   #version = "";
   #versionAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
   /** This clamd does not tell its version. */
   #versionless = false;
-  #closed = false;
 
   constructor(address: ServerAddress, limits: ServerLimits, edge: ServerEdge) {
     this.address = address;
     this.#limits = limits;
     this.#edge = edge;
+    const rest = Math.min(LONGEST_REST, limits.silence / 3);
+    this.#stock = new SessionStock(
+      address.name,
+      { ...limits, rest },
+      {
+        now: () => edge.now(),
+        open: (patience, onEnd) => edge.connect(address, patience, onEnd),
+        onOpened: () => this.#trust(),
+        onRefused: () => this.#suspect(),
+        onSilent: () => this.#suspect(),
+      },
+    );
   }
 
   /** Scans in flight or waiting for a session. */
   get load(): number {
-    return this.#busy.size + this.#connecting + this.#waiting.length;
+    return this.#stock.load;
   }
 
   /** Open sessions, idle ones too. */
   get sessions(): number {
-    return this.#busy.size + this.#idle.length + this.#connecting;
+    return this.#stock.sessions;
+  }
+
+  /** What all processes together know. */
+  get state(): ScannerState {
+    return this.#state;
+  }
+
+  /** Whether a message should go here: nothing speaks against it. */
+  get usable(): boolean {
+    return this.#state === "up" && this.#edge.now() >= this.#shunUntil;
+  }
+
+  /** What one more message would cost here: its place in the queue, for the server's speed. */
+  get cost(): number {
+    return (this.load + 1) * this.#speed.pace(this.#edge.now());
+  }
+
+  /** Whether clamd has refused messages of that size. */
+  refuses(size: number): boolean {
+    return this.#refused.refuses(size, this.#edge.now());
+  }
+
+  /** Takes what all processes together know. */
+  learn(health: ScannerHealth): void {
+    if (health.state === "up" && this.#state !== "up") this.#trust();
+    this.#state = health.state;
+    this.#passing = health.passing;
   }
 
   /**
@@ -110,82 +144,115 @@ export class ClamdServer {
    */
   scan(source: ScanSource, deadline: number): Scan {
     const hold: Hold = { cancelled: false, warm: null };
-    const run = async (): Promise<ServerVerdict> => {
-      const warm = await this.#acquire(hold, deadline);
-      hold.warm = warm;
-      if (hold.cancelled) {
-        this.#release(warm);
-        throw new ClamdError("CLAMD_CANCELLED", "given up");
-      }
-      try {
-        return await this.#scanIn(warm, source, deadline);
-      } finally {
-        // From here on the session may be another scan's: cancel must not reach it.
-        hold.warm = null;
-        this.#release(warm);
-      }
+    return {
+      server: this.address.name,
+      verdict: this.#run(hold, source, deadline),
+      cancel: () => {
+        const error = new ClamdError("CLAMD_CANCELLED", "given up");
+        hold.cancelled = true;
+        hold.warm?.session.fail(error);
+        this.#stock.leave(hold, error);
+      },
     };
-    return { verdict: run(), cancel: () => this.#cancel(hold) };
   }
 
   /** Once a second or so: gives up what is overdue, keeps sessions alive, ends those that are not needed. */
   tick(): void {
     const now = this.#edge.now();
-    for (const warm of this.#busy) {
-      if (now >= warm.overdueAt) {
-        warm.session.fail(new ClamdError("CLAMD_TIMEOUT", `${this.address.name}: no verdict in time`));
-      } else this.#keepAlive(warm, now);
+    for (const [warm, flight] of this.#flights) {
+      lookAtFlight(warm, flight, now);
+      if (now >= flight.overdueAt) {
+        const code = isSilent(warm, flight, now) ? "CLAMD_SILENT" : "CLAMD_TIMEOUT";
+        warm.session.fail(new ClamdError(code, `${this.address.name}: no verdict in time`));
+      } else this.#stock.keepAlive(warm, Math.min(FLIGHT_REST, this.#limits.silence / 3));
     }
-    for (let at = this.#waiting.length - 1; at >= 0; at--) {
-      const waiter = this.#waiting[at];
-      if (waiter === undefined || now < waiter.until) continue;
-      this.#waiting.splice(at, 1);
-      waiter.fail(new ClamdError("CLAMD_BUSY", `${this.address.name}: no free session in time`));
-    }
-    // The longest idle come first; the newest is kept.
-    while (this.#idle.length > 1 && now - (this.#idle[0]?.since ?? now) > RETIRE_AFTER) {
-      this.#idle.shift()?.warm.session.quit();
-    }
-    // A copy: a session that is ended here leaves the list.
-    for (const { warm } of [...this.#idle]) {
-      if (warm.pingedAt !== null && now - warm.pingedAt > PONG_PATIENCE) {
-        warm.session.fail(new ClamdError("CLAMD_CLOSED", `${this.address.name}: does not answer PING`));
-      } else this.#keepAlive(warm, now);
+    this.#stock.tick();
+  }
+
+  /** Whether scans wait here for a clamd that says nothing at all, and so could as well go elsewhere. */
+  get stuck(): boolean {
+    const now = this.#edge.now();
+    for (const [warm, flight] of this.#flights) if (this.#isStuck(warm, flight, now)) return true;
+    return false;
+  }
+
+  /** Fails the scans that are stuck, so that they are tried elsewhere. */
+  moveStuck(): void {
+    const now = this.#edge.now();
+    for (const [warm, flight] of [...this.#flights]) {
+      if (!this.#isStuck(warm, flight, now)) continue;
+      warm.session.fail(new ClamdError("CLAMD_SILENT", `${this.address.name}: does not answer`));
     }
   }
 
   /** Ends idle sessions now, and the others when their scans are through. */
   retire(): void {
-    this.#closed = true;
-    for (const { warm } of this.#idle.splice(0)) warm.session.quit();
+    this.#stock.retire();
   }
 
   /** Ends all sessions; scans in flight fail. */
   close(): void {
-    this.#closed = true;
-    const error = new ClamdError("CLAMD_CANCELLED", "shutting down");
-    for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
-    for (const { warm } of this.#idle.splice(0)) warm.session.quit();
-    for (const warm of this.#busy) warm.session.fail(error);
+    this.#stock.close(new ClamdError("CLAMD_CANCELLED", "shutting down"));
   }
 
-  #cancel(hold: Hold): void {
-    const error = new ClamdError("CLAMD_CANCELLED", "given up");
-    hold.cancelled = true;
-    hold.warm?.session.fail(error);
-    const at = this.#waiting.findIndex((waiter) => waiter.hold === hold);
-    if (at >= 0) this.#waiting.splice(at, 1)[0]?.fail(error);
+  async #run(hold: Hold, source: ScanSource, deadline: number): Promise<ServerVerdict> {
+    for (let first = true; ; first = false) {
+      const warm = await this.#stock.acquire(hold, deadline);
+      const stale = first && warm.reused ? this.#edge.now() + STALE_WITHIN : 0;
+      hold.warm = warm;
+      try {
+        if (hold.cancelled) throw new ClamdError("CLAMD_CANCELLED", "given up");
+        return await this.#scanIn(warm, source, deadline);
+      } catch (error) {
+        const code = error instanceof ClamdError ? error.code : "";
+        // clamd has closed it while it rested, which is known only now: no failure of the server.
+        if (code === "CLAMD_CLOSED" && this.#edge.now() < stale && !hold.cancelled) continue;
+        if (code !== "CLAMD_CANCELLED" && code !== "CLAMD_TIMEOUT") this.#suspect();
+        throw error;
+      } finally {
+        // From here on the session may be another scan's: cancel must not reach it.
+        hold.warm = null;
+        this.#stock.release(warm);
+      }
+    }
   }
 
   async #scanIn(warm: Warm, source: ScanSource, deadline: number): Promise<ServerVerdict> {
     const now = this.#edge.now();
-    warm.overdueAt = Math.min(deadline, now + this.#limits.silence);
-    if (!this.#versionless && now - this.#versionAt > VERSION_AGE) this.#askVersion(warm);
-    warm.sentAt = now;
-    const reply = await warm.session.scan(source);
-    // The first messages of all wait for the first version; after that the last known one will do.
-    if (this.#version === "") await this.#asking;
-    return { reply, server: this.address.name, version: this.#version };
+    const passing = this.#passing && now >= this.#streamUntil;
+    const overdueAt = Math.min(deadline, now + this.#limits.silence);
+    this.#flights.set(warm, startFlight(warm, now, overdueAt));
+    try {
+      if (!this.#versionless && now - this.#versionAt > VERSION_AGE) this.#askVersion(warm);
+      warm.sentAt = now;
+      const reply = await warm.session.scan(source, passing);
+      this.#consider(reply, warm, source, this.#edge.now() - now, passing);
+      // The first messages of all wait for the first version; after that the last known one will do.
+      if (this.#version === "") await this.#asking;
+      return { reply, server: this.address.name, version: this.#version };
+    } finally {
+      this.#flights.delete(warm);
+    }
+  }
+
+  /** What a reply tells of the server. */
+  #consider(reply: ScanReply, warm: Warm, source: ScanSource, milliseconds: number, passing: boolean): void {
+    const now = this.#edge.now();
+    if (reply.kind === "failed") {
+      // It may be in any state now: nothing is put into it again.
+      warm.session.quit();
+      if (passing) this.#streamUntil = now + STREAM_FOR;
+      if (++this.#errors >= ERRORS_IN_A_ROW) this.#suspect();
+      return;
+    }
+    if (reply.kind === "tooLarge") this.#refused.learn(source.size, now);
+    else this.#speed.measure(milliseconds, source.size, now);
+    this.#trust();
+  }
+
+  #isStuck(warm: Warm, flight: Flight, now: number): boolean {
+    if (this.#state === "busy" && now - flight.startedAt > FLIGHT_REST) return true;
+    return isSilent(warm, flight, now);
   }
 
   #askVersion(warm: Warm): void {
@@ -205,89 +272,16 @@ export class ClamdServer {
     );
   }
 
-  #keepAlive(warm: Warm, now: number): void {
-    const rest = Math.min(LONGEST_REST, this.#limits.silence / 3);
-    if (now - warm.sentAt < rest || warm.session.sending) return;
-    warm.sentAt = now;
-    warm.pingedAt = now;
-    warm.session.ping().then(
-      () => {
-        warm.pingedAt = null;
-      },
-      () => {
-        // The session is over: nobody waits for this answer.
-      },
-    );
+  #trust(): void {
+    this.#failures = 0;
+    this.#errors = 0;
+    this.#shunUntil = 0;
   }
 
-  #acquire(hold: Hold, deadline: number): Promise<Warm> {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) {
-      this.#busy.add(idle.warm);
-      return Promise.resolve(idle.warm);
-    }
-    if (this.#busy.size + this.#connecting < this.#limits.sessions) return this.#open(deadline);
-    return new Promise((go, fail) => {
-      this.#waiting.push({ hold, until: deadline, go, fail });
-    });
-  }
-
-  async #open(deadline: number): Promise<Warm> {
-    const patience = Math.max(1, Math.min(this.#limits.connect, deadline - this.#edge.now()));
-    let warm: Warm | null = null;
-    this.#connecting++;
-    try {
-      const session = await this.#edge.connect(this.address, patience, () => this.#forget(warm));
-      const now = this.#edge.now();
-      warm = { session, sentAt: now, overdueAt: deadline, pingedAt: null };
-      if (session.ended) throw new ClamdError("CLAMD_CLOSED", `${this.address.name}: closed at once`);
-      this.#busy.add(warm);
-      this.#health(true, "");
-      return warm;
-    } catch (error) {
-      if (error instanceof ClamdError) this.#health(false, error.message);
-      this.#wakeNext();
-      throw error;
-    } finally {
-      this.#connecting--;
-    }
-  }
-
-  /** A session has ended on its own or was ended. */
-  #forget(warm: Warm | null): void {
-    const at = this.#idle.findIndex((idle) => idle.warm === warm);
-    if (at >= 0) this.#idle.splice(at, 1);
-  }
-
-  #release(warm: Warm): void {
-    this.#busy.delete(warm);
-    if (warm.session.ended) {
-      this.#wakeNext();
-      return;
-    }
-    const waiter = this.#waiting.shift();
-    if (waiter === undefined && this.#closed) {
-      warm.session.quit();
-      return;
-    }
-    if (waiter === undefined) {
-      this.#idle.push({ warm, since: this.#edge.now() });
-      return;
-    }
-    this.#busy.add(warm);
-    waiter.go(warm);
-  }
-
-  /** A place has come free without a session: the first that waits opens one. */
-  #wakeNext(): void {
-    const waiter = this.#waiting.shift();
-    if (waiter === undefined) return;
-    this.#open(waiter.until).then(waiter.go, waiter.fail);
-  }
-
-  #health(up: boolean, why: string): void {
-    if (up === this.#up) return;
-    this.#up = up;
-    this.#edge.onHealth(this.address, up, why);
+  #suspect(): void {
+    const pause = Math.min(LONGEST_SHUN, FIRST_SHUN * 2 ** this.#failures++);
+    // Not all children come back in the same moment.
+    this.#shunUntil = this.#edge.now() + pause * (0.75 + Math.random() / 2);
+    this.#edge.onTrouble(this.address);
   }
 }

@@ -1,17 +1,27 @@
 import { ClamdError } from "./clamd-error.ts";
-import { chunkLength, END, IDSESSION, INSTREAM, PING, STREAM_END, VERSION } from "./command.ts";
+import { chunkLength, END, FILDES, IDSESSION, INSTREAM, PING, STREAM_END, VERSION } from "./command.ts";
 import { parseNumbered, parseScanReply, ReplyDecoder, type ScanReply } from "./reply.ts";
 
 /** What is to be scanned, as pieces in order; it can be read again from the start for another server. */
 export interface ScanSource {
   readonly size: number;
   pieces(): Iterator<Uint8Array>;
+  /**
+   * A descriptor of a file with the whole message, which stays the source's.
+   * @throws Error when there can be none
+   */
+  descriptor(): number;
 }
 
 /** The stream to clamd, as a session needs it. */
 export interface ClamdPort {
   /** Takes as much as fits and answers how many bytes that were; `ClamdSession.writable` follows when more fits. */
   write(bytes: Uint8Array): number;
+  /**
+   * Sends all of these bytes, and a descriptor with the first. Only while nothing waits for `writable`.
+   * @throws Error when the socket does not take them
+   */
+  pass(bytes: Uint8Array, descriptor: number): void;
   close(): void;
 }
 
@@ -35,6 +45,9 @@ export class ClamdSession {
   /** Bytes that wait for the socket, then the rest of the message in scanning. */
   #unsent: Uint8Array[] = [];
   #source: Iterator<Uint8Array> | null = null;
+  /** The descriptor that is to be passed once everything before it has left. */
+  #descriptor: number | null = null;
+  #written = 0;
 
   /** @param onEnd called once, when the session can be used no more */
   constructor(port: ClamdPort, onEnd: (error: ClamdError) => void) {
@@ -49,7 +62,12 @@ export class ClamdSession {
 
   /** Whether the message in scanning has not been sent to its end. */
   get sending(): boolean {
-    return this.#source !== null || this.#unsent.length > 0;
+    return this.#source !== null || this.#descriptor !== null || this.#unsent.length > 0;
+  }
+
+  /** Bytes that the socket has taken so far: while it grows, clamd reads. */
+  get written(): number {
+    return this.#written;
   }
 
   /**
@@ -67,10 +85,30 @@ export class ClamdSession {
     return this.#ask(VERSION);
   }
 
-  /** Streams a message and answers what clamd says of it. */
-  scan(source: ScanSource): Promise<ScanReply> {
+  /**
+   * Sends a message and answers what clamd says of it.
+   * @param passing whether it is passed as a descriptor (FILDES, on a unix socket only) instead of streamed
+   */
+  scan(source: ScanSource, passing = false): Promise<ScanReply> {
+    return passing ? this.#pass(source) : this.#stream(source);
+  }
+
+  #stream(source: ScanSource): Promise<ScanReply> {
     const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", ...settle }), INSTREAM);
     if (this.#ended === null) this.#source = source.pieces();
+    this.writable();
+    return reply;
+  }
+
+  #pass(source: ScanSource): Promise<ScanReply> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    try {
+      this.#descriptor = source.descriptor();
+    } catch {
+      // No file in memory is to be had at the moment: the stream needs none.
+      return this.#stream(source);
+    }
+    const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", ...settle }), null);
     this.writable();
     return reply;
   }
@@ -87,6 +125,7 @@ export class ClamdSession {
     if (this.#ended !== null) return;
     this.#ended = error;
     this.#source = null;
+    this.#descriptor = null;
     this.#unsent = [];
     this.#port.close();
     for (const request of this.#requests.values()) request.reject(error);
@@ -109,7 +148,23 @@ export class ClamdSession {
   writable(): void {
     while (this.#ended === null) {
       this.#fill();
-      if (this.#unsent.length === 0 || !this.#writeUnsent()) return;
+      if (this.#unsent.length > 0 && !this.#writeUnsent()) return;
+      if (this.#source === null) {
+        this.#passDescriptor();
+        return;
+      }
+    }
+  }
+
+  #passDescriptor(): void {
+    const descriptor = this.#descriptor;
+    if (descriptor === null) return;
+    this.#descriptor = null;
+    try {
+      this.#port.pass(FILDES, descriptor);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.fail(new ClamdError("CLAMD_CLOSED", `the message could not be passed: ${reason}`));
     }
   }
 
@@ -145,12 +200,13 @@ export class ClamdSession {
   #writeUnsent(): boolean {
     const bytes = this.#unsent.length === 1 ? (this.#unsent[0] as Uint8Array) : Buffer.concat(this.#unsent);
     const written = this.#port.write(bytes);
+    this.#written += Math.max(0, written);
     this.#unsent = written >= bytes.length ? [] : [bytes.subarray(Math.max(0, written))];
     return this.#unsent.length === 0;
   }
 
   #ask(command: Uint8Array): Promise<string> {
-    if (this.#source !== null) {
+    if (this.#source !== null || this.#descriptor !== null) {
       return Promise.reject(new ClamdError("CLAMD_BUSY", "a message is being sent"));
     }
     const text = this.#request<string>((settle) => ({ kind: "text", ...settle }), command);
@@ -158,11 +214,12 @@ export class ClamdSession {
     return text;
   }
 
-  #request<T>(make: (settle: Settle<T>) => Request, command: Uint8Array): Promise<T> {
+  /** @param command null when it goes out by another way */
+  #request<T>(make: (settle: Settle<T>) => Request, command: Uint8Array | null): Promise<T> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#requests.set(++this.#lastId, make({ resolve, reject }));
-    this.#unsent.push(command);
+    if (command !== null) this.#unsent.push(command);
     return promise;
   }
 

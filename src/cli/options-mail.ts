@@ -64,8 +64,10 @@ export const VERDICT_OPTIONS = [
     help: "what to do with mail that is too large to scan",
     manual:
       "What becomes of mail that is larger than the scanner's limits: it is accepted with a mark that it " +
-      "was not scanned, refused for now, or refused for good.",
+      "was not scanned, refused for now, or refused for good. The same goes for mail with an archive that goes " +
+      "over the limits within the scanner (Heuristics.Limits.Exceeded).",
     added: true,
+    built: true,
   }),
   option({
     long: "max-message-size",
@@ -78,6 +80,7 @@ export const VERDICT_OPTIONS = [
       "Do not scan messages with more bytes than this, which may be followed by K, M or G. The limits in " +
       "clamd.conf count as well.",
     added: true,
+    built: true,
   }),
 ] as const;
 

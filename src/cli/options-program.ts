@@ -15,6 +15,7 @@ export const LIMIT_OPTIONS = [
     manual:
       "A hint for how many messages may be in scanning at the same time. A message that finds no free place " +
       "waits for one as long as --timeout says and is then scanned all the same. 0 means the default.",
+    built: true,
   }),
   option({
     long: "timeout",
@@ -25,8 +26,10 @@ export const LIMIT_OPTIONS = [
     group: "Limits",
     help: "how long a message waits for a place (0: no limit)",
     manual:
-      "How long a message waits when --max-children is reached, before it is scanned nevertheless. With 0 " +
-      "only the patience of the MTA ends the wait.",
+      "How long a message waits when --max-children is reached, before it is scanned nevertheless. It never " +
+      "waits for longer than leaves time for its scan before the MTA loses patience; with 0 that alone ends " +
+      "the wait.",
+    built: true,
   }),
   option({
     long: "dont-wait",
@@ -34,6 +37,7 @@ export const LIMIT_OPTIONS = [
     group: "Limits",
     help: "when the limit is reached, have the sender try later",
     manual: "When --max-children is reached, do not wait, but tell the sending host to try again later.",
+    built: true,
   }),
 ] as const;
 

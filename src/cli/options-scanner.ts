@@ -30,7 +30,6 @@ export const SCANNER_OPTIONS = [
       "the load is shared. All of them must answer when the program starts; later only the loss of all is an error.",
     conflicts: "needs --external",
     built: true,
-    soFar: "one server only",
   }),
   option({
     long: "wait-for-clamd",
@@ -43,6 +42,7 @@ export const SCANNER_OPTIONS = [
       "Wait up to this many seconds for the clamd servers to answer before the start is given up. clamd may " +
       "load its database for a minute after the host has booted.",
     added: true,
+    built: true,
   }),
   option({
     long: "config-file",
@@ -77,6 +77,7 @@ export const SCANNER_OPTIONS = [
     long: "scan-timeout",
     metavar: "SECONDS",
     check: check.wholeNumber(1, 86_400, "seconds"),
+    default: "270",
     group: "Scanner",
     help: "time that one message may take in all",
     manual:
@@ -84,6 +85,7 @@ export const SCANNER_OPTIONS = [
       "try at another server. When it has passed, the sender is told to try again later, or with " +
       "--dont-scan-on-error the message is let through. It must be shorter than the MTA's own patience.",
     added: true,
+    built: true,
   }),
   option({
     long: "canary",
@@ -97,6 +99,7 @@ export const SCANNER_OPTIONS = [
       "message that must be found, at the start, after a failure, and every so many seconds. A server that " +
       "no longer finds it is not used until it does. 0 turns the test off.",
     added: true,
+    built: true,
   }),
 ] as const;
 

@@ -1,7 +1,6 @@
 import type { GivenOptions } from "../cli/command-line.ts";
 import { optionLabel } from "../cli/option-spec.ts";
 import { OPTIONS } from "../cli/options.ts";
-import { parseServerList } from "../cli/server-list.ts";
 import { EXIT, StartError } from "../cli/start-error.ts";
 
 /**
@@ -19,8 +18,6 @@ export function refuseUnbuilt(options: GivenOptions): void {
   if (values.external !== true) {
     throw notAvailable("scanning without --external: not available yet; give --external and run clamd");
   }
-  const servers = typeof values.server === "string" ? parseServerList(values.server) : [];
-  if (servers.length > 1) throw notAvailable("--server: more than one server: not available yet");
 }
 
 function notAvailable(message: string): StartError {

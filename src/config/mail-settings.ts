@@ -5,7 +5,7 @@ import type { SocketAddress } from "../cli/socket-address.ts";
 import { type ClamdConf, numberOf } from "./clamd-conf.ts";
 import { instanceName } from "./instance.ts";
 
-/** What becomes of infected mail and of what cannot be scanned. */
+/** What becomes of infected mail. */
 export interface InfectedSettings {
   /** `--advisory`. */
   readonly advisory: boolean;
@@ -17,8 +17,6 @@ export interface InfectedSettings {
   readonly reportPhish: string | null;
   /** `--report-phish-false-positives`, or null. */
   readonly reportFalsePositives: string | null;
-  /** `--on-oversize`. */
-  readonly onOversize: "accept" | "tempfail" | "reject";
 }
 
 /** The mail that the program sends. */
@@ -83,7 +81,6 @@ export function mailSettings(
     const value = text(name);
     return value === null ? null : posix.resolve(cwd, value);
   };
-  const onOversize = text("on-oversize");
   return {
     infected: {
       advisory: values.advisory === true,
@@ -91,7 +88,6 @@ export function mailSettings(
       quarantineDirectory: text("quarantine-dir"),
       reportPhish: text("report-phish"),
       reportFalsePositives: text("report-phish-false-positives"),
-      onOversize: onOversize === "tempfail" || onOversize === "reject" ? onOversize : "accept",
     },
     notices: {
       // Without an address: the sender of each message (man page, -a).

@@ -1,7 +1,9 @@
 import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
+import { sizeInBytes } from "../cli/option-checks.ts";
 import type { SocketAddress } from "../cli/socket-address.ts";
 import type { LogSettings } from "../log/choice.ts";
+import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { resolveLogSettings } from "./log-settings.ts";
 import { type MailSettings, mailSettings } from "./mail-settings.ts";
@@ -19,14 +21,28 @@ export interface Settings extends MailSettings {
   readonly foreground: boolean;
   /** The clamd servers, at least one. */
   readonly servers: readonly ServerAddress[];
+  /** Seconds that the start waits for them, `--wait-for-clamd`. */
+  readonly waitForClamd: number;
+  /** Seconds between two test messages to each of them, `--canary`; 0: none are sent. */
+  readonly canary: number;
   /** MaxThreads of clamd.conf, 1 or more. */
   readonly maxThreads: number;
+  /** Messages in scanning at the same time: `--max-children`, else MaxThreads for each server. 1 or more. */
+  readonly maxChildren: number;
+  /** Seconds that a message waits for one of these places, `--timeout`; 0: no limit of its own. */
+  readonly slotTimeout: number;
+  /** `--dont-wait`. */
+  readonly dontWait: boolean;
   /** Seconds; 0: clamd.conf says 0. */
   readonly readTimeout: number;
   /** Bytes; 0: no limit. */
   readonly streamMaxLength: number;
-  /** Bytes: the smallest of StreamMaxLength, MaxScanSize and MaxFileSize that is not 0; 0: no limit. */
+  /** Bytes: the smallest of `--max-message-size`, StreamMaxLength, MaxScanSize and MaxFileSize that is not 0; 0: no limit. */
   readonly scanSizeLimit: number;
+  /** `--on-oversize`: what becomes of mail that is too large to scan. */
+  readonly onOversize: OversizeRule;
+  /** Seconds that a message has from its end to its verdict. */
+  readonly scanTimeout: number;
   readonly scanOutgoing: boolean;
   readonly scanLocal: boolean;
   readonly forceScan: boolean;
@@ -58,6 +74,9 @@ export interface Settings extends MailSettings {
   readonly warnings: readonly string[];
 }
 
+/** What becomes of mail that is too large to scan. */
+export type OversizeRule = "accept" | "tempfail" | "reject";
+
 /** What of the surroundings settles a setting. */
 export interface Surroundings {
   readonly uid: number;
@@ -68,6 +87,11 @@ export interface Surroundings {
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
 }
+
+/** Seconds; man page, `--canary`. */
+const CANARY = 3600;
+/** Seconds; man page, `--timeout`. */
+const SLOT_TIMEOUT = 300;
 
 export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
 
@@ -81,15 +105,28 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
   const { values, ignore } = line.options;
   const scanners = externalScanners(line.options, conf);
   const streamMaxLength = sizeOf(conf, "StreamMaxLength");
+  const maxThreads = numberOf(conf, "MaxThreads") ?? 10;
   return frozen({
     sockets: line.sockets,
     configFile: conf.file,
     foreground: values.foreground === true || booleanOf(conf, "Foreground"),
     servers: scanners.servers,
-    maxThreads: numberOf(conf, "MaxThreads") ?? 10,
+    waitForClamd: wholeValue(values["wait-for-clamd"], 0),
+    canary: wholeValue(values.canary, CANARY),
+    maxThreads,
+    maxChildren: wholeValue(values["max-children"], 0) || maxThreads * scanners.servers.length,
+    slotTimeout: wholeValue(values.timeout, SLOT_TIMEOUT),
+    dontWait: values["dont-wait"] === true,
     readTimeout: numberOf(conf, "ReadTimeout") ?? 120,
     streamMaxLength,
-    scanSizeLimit: smallest([streamMaxLength, sizeOf(conf, "MaxScanSize"), sizeOf(conf, "MaxFileSize")]),
+    scanSizeLimit: smallest([
+      sizeInBytes(textValue(values["max-message-size"]) ?? "0") ?? 0,
+      streamMaxLength,
+      sizeOf(conf, "MaxScanSize"),
+      sizeOf(conf, "MaxFileSize"),
+    ]),
+    onOversize: oversizeRule(values["on-oversize"]),
+    scanTimeout: wholeValue(values["scan-timeout"], MESSAGE_BUDGET / 1000),
     scanOutgoing: values.outgoing === true,
     scanLocal: values.local === true,
     forceScan: values["force-scan"] === true,
@@ -119,6 +156,15 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
 
 function textValue(value: string | true | undefined): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+function oversizeRule(value: string | true | undefined): OversizeRule {
+  return value === "tempfail" || value === "reject" ? value : "accept";
+}
+
+/** A whole number that the command line has checked. */
+function wholeValue(value: string | true | undefined, missing: number): number {
+  return typeof value === "string" ? Number.parseInt(value, 10) : missing;
 }
 
 /** The smallest limit that is set; 0 means "no limit" in clamd.conf. */

@@ -1,8 +1,11 @@
 import type { AccessRules } from "../access/access-file.ts";
 import type { AccessTables } from "../access/decide.ts";
 import type { ScannerHealth } from "../clamd/health.ts";
+import type { ScannerWatchState } from "../clamd/outage.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
+import { checkScannerReport, type ScannerReport } from "./scanner-messages.ts";
+import { checkSlotReport, type SlotReport, type SlotWord } from "./slot-messages.ts";
 
 /** From the supervisor to every role. */
 export type ToRole =
@@ -14,11 +17,14 @@ export type ToRole =
 /** From the supervisor to a child. */
 export type ToChild =
   | ToRole
+  | SlotWord
   /** What is known of the servers now, all of them. */
   | { readonly type: "scanners"; readonly scanners: readonly ScannerHealth[] }
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
   /** Two descriptors under `number` are the channel to the keeper and the way by which it passes descriptors. */
   | { readonly type: "keeper"; readonly number: number }
+  /** Hashes of messages that no scanner gets through with, for some minutes. */
+  | { readonly type: "endless"; readonly hashes: readonly string[] }
   /** Accept nothing more, give the messages in scanning their verdicts, then end. */
   | { readonly type: "drain" };
 
@@ -26,8 +32,6 @@ export type ToChild =
 export interface ChildOptions {
   /** Descriptors of the listening sockets. */
   readonly listeners: readonly number[];
-  /** Sessions to each clamd that this child may open. */
-  readonly sessionsPerServer: number;
   /** MTA connexions that this child may hold. */
   readonly maxConnexions: number;
   /** This host's name, for the headers. */
@@ -41,7 +45,8 @@ export interface ChildOptions {
 /** From the supervisor to the keeper. */
 export type ToKeeper =
   | ToRole
-  | { readonly type: "start"; readonly settings: Settings }
+  /** `scanners`: what the keeper before this one knew of the servers. */
+  | { readonly type: "start"; readonly settings: Settings; readonly scanners: ScannerWatchState }
   /** Two descriptors under `number` are the channel of a child and the way by which it is passed descriptors. */
   | { readonly type: "child"; readonly number: number }
   /** The log files were moved away: open them anew. */
@@ -52,13 +57,19 @@ export type ToKeeper =
 export type FromRole =
   | { readonly type: "ready" }
   | { readonly type: "pong" }
+  /** From children only. */
+  | SlotReport
+  /** From the keeper only. */
+  | ScannerReport
+  /** The hash of a message that no scanner gets through with (from a child). */
+  | { readonly type: "endless"; readonly hash: string }
   /** It cannot go on, and ends. */
   | { readonly type: "failed"; readonly reason: string };
 
 /** From a child to the keeper. */
 export type ChildRequest =
-  /** A connexion to the server of that place in the settings' list. Milliseconds. */
-  | { readonly type: "connect"; readonly id: number; readonly server: number; readonly deadline: number }
+  /** A connexion to the server of that name in the settings. Milliseconds. */
+  | { readonly type: "connect"; readonly id: number; readonly server: string; readonly deadline: number }
   /** A scan failed at the server of that name: it is to be looked at now. */
   | { readonly type: "trouble"; readonly server: string }
   /** An empty file without a name. */
@@ -95,6 +106,8 @@ export interface AccessState {
 
 /** An IPv4 or IPv6 address, roughly: a look-up tells whether it is one. */
 const ADDRESS = /^[0-9a-f:.]{2,45}$/i;
+/** SHA-256. */
+const HASH = /^[0-9a-f]{64}$/;
 /** A host name can have 253 characters. */
 const MAX_NAME = 255;
 /** The longest entry that a child may have the keeper write, in characters. */
@@ -115,8 +128,11 @@ function isNumber(value: unknown): value is number {
 /** The message if it is one that a role may send, else null. */
 export function checkFromRole(message: unknown): FromRole | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, reason } = message as Record<string, unknown>;
+  const { type, reason, hash } = message as Record<string, unknown>;
+  if (type === "slots") return checkSlotReport(message as Record<string, unknown>);
+  if (type === "scanners") return checkScannerReport(message);
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
+  if (type === "endless" && typeof hash === "string" && HASH.test(hash)) return { type, hash };
   return type === "ready" || type === "pong" ? { type } : null;
 }
 
@@ -127,7 +143,7 @@ export function checkFromRole(message: unknown): FromRole | null {
 export function checkChildRequest(message: unknown): ChildRequest | null {
   if (typeof message !== "object" || message === null) return null;
   const { type, id, server, deadline, lines, address } = message as Record<string, unknown>;
-  if (type === "connect" && isNumber(id) && isNumber(server) && isNumber(deadline)) {
+  if (type === "connect" && isNumber(id) && typeof server === "string" && isNumber(deadline)) {
     return { type, id, server, deadline };
   }
   if (type === "trouble" && typeof server === "string") return { type, server };
@@ -208,7 +224,16 @@ function areStrings(value: unknown): boolean {
   return Array.isArray(value) && value.every(isText);
 }
 
-const TO_CHILD: readonly unknown[] = ["ping", "settings", "start", "keeper", "drain", "scanners"];
+const TO_CHILD: readonly unknown[] = [
+  "ping",
+  "settings",
+  "start",
+  "keeper",
+  "drain",
+  "scanners",
+  "endless",
+  "slots",
+];
 const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 
 /** The message if it is one of the supervisor's, else null. The supervisor is trusted: only the type is checked. */

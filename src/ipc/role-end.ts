@@ -1,10 +1,12 @@
 import { type Channel, openChannel } from "./channel.ts";
+import type { FromRole } from "./messages.ts";
 import { CHANNEL_FD } from "./role.ts";
 
 /** A role's end of its channel to the supervisor. */
 export interface RoleEnd {
   /** The role does what it is for now. */
   ready(): void;
+  send(message: FromRole): void;
 }
 
 const SOFTWARE = 70;
@@ -38,5 +40,5 @@ export async function joinSupervisor(onMessage: (message: unknown) => void): Pro
   });
   process.on("uncaughtException", (error) => giveUp(channel, error));
   process.on("unhandledRejection", (error) => giveUp(channel, error));
-  return { ready: () => channel.send({ type: "ready" }) };
+  return { ready: () => channel.send({ type: "ready" }), send: (message) => channel.send(message) };
 }

@@ -6,7 +6,6 @@ import type { Log } from "../log/log.ts";
 import { sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor } from "../os/libc.ts";
 import { openNameless } from "../scan/spool-file.ts";
-import { connectDescriptor } from "./connector.ts";
 
 /** Connexions that one child may have in the making: more than it can have sessions. */
 const MOST_PENDING = 256;
@@ -20,6 +19,8 @@ export interface DeskWorld {
   readonly settings: () => Settings;
   readonly log: Log;
   readonly nameOf: (address: string) => Promise<string>;
+  /** A connexion to the server of that name, as a descriptor. Milliseconds. Rejects when there is no such server. */
+  readonly connect: (server: string, deadline: number) => Promise<number>;
   /** A child needs the access tables. */
   readonly onAccessWanted: () => void;
   /** A scan of a child's failed at the server of that name, it says. */
@@ -56,7 +57,7 @@ export async function openDesk(
       return answer({ type: "failed", id: request.id, reason: "too many requests" });
     pending++;
     try {
-      give(request.id, await descriptorFor(request, world.settings()));
+      give(request.id, await descriptorFor(request, world));
     } catch (error) {
       answer({ type: "failed", id: request.id, reason: connectReason(error) });
     } finally {
@@ -94,11 +95,9 @@ export async function openDesk(
 /** What is answered with a descriptor. */
 type DescriptorRequest = Extract<ChildRequest, { type: "connect" | "spool" }>;
 
-async function descriptorFor(request: DescriptorRequest, settings: Settings): Promise<number> {
-  if (request.type === "spool") return openNameless(settings.temporaryDirectory);
-  const server = settings.servers[request.server];
-  if (server === undefined) throw new Error("there is no such server");
-  return connectDescriptor(server, Math.min(request.deadline, LONGEST_DEADLINE));
+async function descriptorFor(request: DescriptorRequest, world: DeskWorld): Promise<number> {
+  if (request.type === "spool") return openNameless(world.settings().temporaryDirectory);
+  return world.connect(request.server, Math.min(request.deadline, LONGEST_DEADLINE));
 }
 
 /** Writes a child's lines, within bounds. */

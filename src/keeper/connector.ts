@@ -1,35 +1,49 @@
-import { lookup } from "node:dns/promises";
+import ipaddr from "ipaddr.js";
 import type { ServerAddress } from "../clamd/address.ts";
 import { beginConnecting, type Connecting, lookAtConnecting } from "../os/connecting.ts";
 import { AF_UNIX, closeDescriptor, OsError } from "../os/libc.ts";
 import { inetAddress, unixAddress } from "../os/sockaddr.ts";
+import type { ServerNames } from "./server-names.ts";
 
 /** A pending connexion is looked at after so many milliseconds, then after twice as many, up to the last. */
 const FIRST_LOOK = 1;
 const LAST_LOOK = 50;
 
 /**
- * Connects to a clamd and gives the descriptor. Of a name with several addresses the first that answers counts.
+ * Connects to a clamd and gives the descriptor. Of a name with several addresses the first that answers counts, and
+ * the one that did so last is tried first.
  * @param deadline milliseconds for all of it
- * @throws Error or OsError with the reason
+ * @throws Error or OsError with the reason; `EAGAIN` when a unix socket's backlog is full
  */
-export async function connectDescriptor(server: ServerAddress, deadline: number): Promise<number> {
+export async function connectDescriptor(
+  server: ServerAddress,
+  deadline: number,
+  names: ServerNames,
+): Promise<number> {
   const end = performance.now() + deadline;
   if (server.kind === "unix") return connectUnix(server.path, end);
+  const { host, port } = server;
+  if (ipaddr.isValid(host)) return connectInet(host, port, end);
   let reason: unknown = new Error("the name has no address");
-  const addresses = await addressesOf(server.host, deadline);
+  const addresses = await names.addressesOf(host, deadline);
   for (const [at, address] of addresses.entries()) {
-    const { family, bytes } = inetAddress(address, server.port);
     // A silent address leaves the others their share of the time.
     const now = performance.now();
     const share = now + (end - now) / (addresses.length - at);
     try {
-      return await settle(beginConnecting(family, bytes), share);
+      const fd = await connectInet(address, port, share);
+      names.worked(host, address);
+      return fd;
     } catch (error) {
       reason = error;
     }
   }
   throw reason;
+}
+
+function connectInet(address: string, port: number, end: number): Promise<number> {
+  const { family, bytes } = inetAddress(address, port);
+  return settle(beginConnecting(family, bytes), end);
 }
 
 /** A full backlog refuses at once (EAGAIN), where a blocking connexion would wait: it is tried again. */
@@ -42,17 +56,6 @@ async function connectUnix(path: string, end: number): Promise<number> {
       if (!full || performance.now() > end) throw error;
     }
     await Bun.sleep(pause);
-  }
-}
-
-async function addressesOf(host: string, deadline: number): Promise<string[]> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("the name server does not answer")), deadline);
-  try {
-    const found = await Promise.race([lookup(host, { all: true }), late.promise]);
-    return found.map((entry) => entry.address);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

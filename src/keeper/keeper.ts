@@ -1,4 +1,5 @@
 import { lookup, lookupService } from "node:dns/promises";
+import type { OutageEvent, ScannerWatchState } from "../clamd/outage.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Channel } from "../ipc/channel.ts";
 import { checkToKeeper, type ToKeeper } from "../ipc/messages.ts";
@@ -11,12 +12,20 @@ import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights } from "../os/privileges.ts";
 import { AccessWatch } from "./access-tables.ts";
 import { openDesk } from "./child-desk.ts";
+import { connectDescriptor } from "./connector.ts";
+import { KnownServers } from "./known-servers.ts";
 import { PeerNames } from "./peer-names.ts";
+import { outageNews } from "./scanner-news.ts";
+import { ScannerWatch } from "./scanner-watch.ts";
+import { ServerNames } from "./server-names.ts";
 import { SYSTEM_ACCESS } from "./system-access.ts";
+import { systemWatchEdge } from "./watch-edge.ts";
 
 const SIGKILL = 9;
 /** Milliseconds for what children that have ended said last. */
 const LAST_WORDS = 1000;
+/** Milliseconds for new settings that children have already. */
+const SETTINGS_PATIENCE = 500;
 
 /** The role that is the children's hands outside the jail: connexions, files, the log. */
 export async function runKeeper(): Promise<void> {
@@ -30,22 +39,28 @@ export async function runKeeper(): Promise<void> {
     if (message.type === "start") {
       // As in a child; but a keeper stays outside of the jail.
       if (process.getuid?.() !== 0) dropAllRights();
-      const { settings } = message;
+      const { settings, scanners } = message;
       const opened = openLog(settings.log, systemLogEdge(settings.foreground));
-      keeper = { settings, opened, names: peerNames(), access: null };
+      const servers = serverNames();
+      const known = new KnownServers(settings.servers, () => performance.now());
+      keeper = { settings, opened, names: peerNames(), servers, known, access: null, scanners: null };
+      keeper.scanners = watchScanners(keeper, scanners, end);
       if (settings.sockets.some((socket) => socket.kind === "inet")) watchAccess(keeper, desks);
       end.ready();
     } else if (keeper === null) return;
     else if (message.type === "settings") {
       keeper.settings = message.settings;
+      keeper.known.learn(message.settings.servers);
       keeper.opened.reopen(message.settings.log);
       keeper.access?.reload();
+      keeper.scanners?.renew(message.settings);
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
     else if (message.type === "reopenLogs") keeper.opened.reopen();
     else if (message.type === "end") {
       // The children are gone; what they said last is still to be read.
       const end = performance.now() + LAST_WORDS;
       while (desks.size > 0 && performance.now() < end) await Bun.sleep(1);
+      keeper.scanners?.stop();
       keeper.opened.close();
       process.exit(0);
     }
@@ -61,8 +76,44 @@ interface Keeper {
   settings: Settings;
   readonly opened: OpenedLog;
   readonly names: PeerNames;
+  readonly servers: ServerNames;
+  readonly known: KnownServers;
   /** Null while nobody can come in by TCP, as far as we know. */
   access: AccessWatch | null;
+  scanners: ScannerWatch | null;
+}
+
+/** Watches the servers, from where the keeper before this one has left off. */
+function watchScanners(keeper: Keeper, state: ScannerWatchState, end: RoleEnd): ScannerWatch {
+  return new ScannerWatch(keeper.settings, state, systemWatchEdge(keeper.servers), {
+    log: keeper.opened.log,
+    report: (changed) => end.send({ type: "scanners", state: changed }),
+    onOutage: (event) => onOutage(event, keeper),
+  });
+}
+
+/** A child may have heard of new settings before: the server of that name is waited for a little. */
+async function connectTo(name: string, deadline: number, { known, servers }: Keeper): Promise<number> {
+  const end = performance.now() + SETTINGS_PATIENCE;
+  for (;;) {
+    const server = known.find(name);
+    if (server !== null) return connectDescriptor(server, deadline, servers);
+    if (performance.now() > end) throw new Error("there is no such server");
+    await Bun.sleep(SETTINGS_PATIENCE / 10);
+  }
+}
+
+/** No scanner is left, or the first is back: the place for all that is done about it, once each. */
+function onOutage(event: OutageEvent, { settings, opened }: Keeper): void {
+  const { level, text } = outageNews(event, settings.acceptOnError);
+  opened.log(level, text);
+}
+
+function serverNames(): ServerNames {
+  return new ServerNames({
+    addresses: async (name) => (await lookup(name, { all: true })).map((entry) => entry.address),
+    now: () => performance.now(),
+  });
 }
 
 /** Hands hosts.allow and hosts.deny to every child, now and when they change. */
@@ -96,9 +147,10 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       settings: () => keeper.settings,
       log: keeper.opened.log,
       nameOf: (address) => keeper.names.nameOf(address),
+      connect: (name, deadline) => connectTo(name, deadline, keeper),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
-      onTrouble: () => {},
+      onTrouble: (server) => keeper.scanners?.trouble(server),
     },
     () => desks.delete(desk),
   );

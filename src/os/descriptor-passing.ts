@@ -65,6 +65,19 @@ export function sendDescriptors(socket: number, number: number, descriptors: rea
     throw new RangeError("1 to 8 descriptors at a time");
   const payload = Buffer.alloc(4);
   payload.writeUInt32LE(number, 0);
+  send(socket, payload, descriptors);
+}
+
+/**
+ * Sends bytes on a unix stream socket that the runtime may serve, and a descriptor with the first of them.
+ * @throws OsError `EAGAIN` when the socket is full, and what else sendmsg(2) says; Error when it took a part only
+ */
+export function sendWithDescriptor(socket: number, bytes: Uint8Array, descriptor: number): void {
+  const sent = send(socket, bytes, [descriptor]);
+  if (sent !== bytes.length) throw new Error(`sendmsg: ${sent} of ${bytes.length} bytes`);
+}
+
+function send(socket: number, payload: Uint8Array, descriptors: readonly number[]): number {
   const length = CMSGHDR + descriptors.length * 4;
   // CMSG_SPACE: the last header is followed by padding too.
   const control = Buffer.alloc(Math.ceil(length / 8) * 8);
@@ -73,8 +86,9 @@ export function sendDescriptors(socket: number, number: number, descriptors: rea
   control.writeInt32LE(SCM_RIGHTS, 12);
   for (const [at, descriptor] of descriptors.entries()) control.writeInt32LE(descriptor, CMSGHDR + at * 4);
   const { header, parts } = messageHeader(payload, control);
-  check("sendmsg", Number(libc.sendmsg(socket, ptr(header), MSG_DONTWAIT | MSG_NOSIGNAL)));
+  const sent = check("sendmsg", Number(libc.sendmsg(socket, ptr(header), MSG_DONTWAIT | MSG_NOSIGNAL)));
   parts.length = 0;
+  return sent;
 }
 
 /** Descriptors that came in one packet, and the number they came under. */

@@ -132,7 +132,7 @@ function mayRedirect(facts: MessageFacts): boolean {
 }
 
 function planOversize(reason: string, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
-  const text = "message too large to be scanned for viruses";
+  const text = "message is too large to be scanned for viruses";
   switch (rules.onOversize) {
     case "accept":
       return acceptUnscanned(`Not Scanned - ${reason}`, rules, facts);

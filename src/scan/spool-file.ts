@@ -8,13 +8,22 @@ import type { SpoolFile } from "./spool.ts";
  */
 export function spoolFileOn(fd: number, release: (fd: number | null) => void): SpoolFile {
   let end = 0;
+  let lent = false;
   return {
     append(bytes) {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, end + at);
       end += bytes.length;
     },
     read: (into, at) => readSync(fd, into, 0, into.length, at),
-    close: () => release(emptied(fd)),
+    lend() {
+      lent = true;
+      return fd;
+    },
+    close() {
+      // A scanner that has given up on it may still have it mapped: cut short, it would kill it (SIGBUS).
+      if (lent) closeSync(fd);
+      release(lent ? null : emptied(fd));
+    },
   };
 }
 

@@ -6,6 +6,8 @@ export interface SpoolFile {
   append(bytes: Uint8Array): void;
   /** Reads into `into` from `at` on; answers the bytes read, 0 at the end. */
   read(into: Uint8Array, at: number): number;
+  /** The file itself. It is not used for another message after this: the scanner may have it mapped for a while. */
+  lend(): number;
   close(): void;
 }
 
@@ -17,6 +19,9 @@ export interface SpoolEdge {
    * @throws Error when no file can be made
    */
   openFile(): SpoolFile | null;
+  /** A file in memory with these bytes, to be closed by `closeMemoryFile`. @throws Error when none can be made */
+  memoryFile(parts: Iterable<Uint8Array>): number;
+  closeMemoryFile(descriptor: number): void;
 }
 
 /** The spool could not take the message: it cannot be scanned now. */
@@ -52,6 +57,7 @@ export class Spool {
   #size = 0;
   #file: SpoolFile | null = null;
   #fileBytes = 0;
+  #memoryFile: number | null = null;
 
   constructor(edge: SpoolEdge) {
     this.#edge = edge;
@@ -107,8 +113,28 @@ export class Spool {
     for (const block of this.#blocks) yield block.bytes.subarray(0, block.used);
   }
 
+  /**
+   * A descriptor of the whole message, the same until the spool is written to or closed.
+   * @throws Error when there can be none
+   */
+  descriptor(): number {
+    if (this.#file === null) {
+      this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
+      return this.#memoryFile;
+    }
+    for (const block of this.#blocks) {
+      if (block.used === 0) continue;
+      this.#file.append(block.bytes.subarray(0, block.used));
+      this.#fileBytes += block.used;
+      block.used = 0;
+    }
+    return this.#file.lend();
+  }
+
   /** Gives back memory and file. The spool is empty then. */
   close(): void {
+    if (this.#memoryFile !== null) this.#edge.closeMemoryFile(this.#memoryFile);
+    this.#memoryFile = null;
     this.#giveBlocks();
     this.#file?.close();
     this.#file = null;

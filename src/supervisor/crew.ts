@@ -4,8 +4,11 @@ import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { EndlessDesk } from "./endless-desk.ts";
 import { Place, type PlaceEvents } from "./place.ts";
-import { type RoleProcess, startRole } from "./role-process.ts";
+import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
+import { ScannerDesk } from "./scanner-desk.ts";
+import { SlotDesk } from "./slot-desk.ts";
 
 /** Messages in scanning get so long to be answered when the program stops. Milliseconds. */
 const DRAIN_PATIENCE = 30_000;
@@ -15,7 +18,7 @@ const KEEPER_PATIENCE = 5_000;
 /** What the processes need to be started with. */
 export interface CrewPlan {
   readonly children: number;
-  readonly options: Omit<ChildOptions, "listeners">;
+  readonly options: Omit<ChildOptions, "listeners" | "scanners">;
   readonly listeners: readonly number[];
 }
 
@@ -25,6 +28,9 @@ export class Crew {
   readonly #log: Log;
   readonly #keeper: Place;
   readonly #children: readonly Place[];
+  readonly #slots: SlotDesk;
+  readonly #scanners: ScannerDesk;
+  readonly #endless = new EndlessDesk();
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
 
@@ -32,6 +38,8 @@ export class Crew {
     this.#plan = plan;
     this.#log = log;
     this.#settings = settings;
+    this.#slots = new SlotDesk(settings);
+    this.#scanners = new ScannerDesk(settings.servers);
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
       { length: plan.children },
@@ -54,6 +62,8 @@ export class Crew {
     // One that is not ready yet was started with the old ones.
     for (const place of [this.#keeper, ...this.#children])
       place.anyRole?.send({ type: "settings", settings });
+    this.#slots.renew(settings);
+    this.#scanners.renew(settings.servers);
   }
 
   reopenLogs(): void {
@@ -93,8 +103,9 @@ export class Crew {
 
   #keeperEvents(): PlaceEvents {
     return {
-      start: (events) => startRole("keeper", [], events),
-      onStarted: (role) => role.send({ type: "start", settings: this.#settings }),
+      start: (events) => startRole("keeper", [], this.#scanners.watchKeeper(events)),
+      onStarted: (role) =>
+        role.send({ type: "start", settings: this.#settings, scanners: this.#scanners.state }),
       onReady: (role) => {
         for (const place of this.#children) {
           if (place.anyRole !== null) this.#link(place.anyRole, role);
@@ -110,9 +121,14 @@ export class Crew {
     const { options, listeners } = this.#plan;
     const inherited = listeners.map((_, at) => FIRST_LISTENER_FD + at);
     return {
-      start: (events) => startRole("child", listeners, events),
+      start: (events) => startRole("child", listeners, this.#watched(events)),
       onStarted: (role) => {
-        role.send({ type: "start", settings: this.#settings, options: { ...options, listeners: inherited } });
+        const { health: scanners } = this.#scanners;
+        const own = { ...options, listeners: inherited, scanners };
+        role.send({ type: "start", settings: this.#settings, options: own });
+        this.#scanners.join(role);
+        this.#slots.join(role);
+        this.#endless.join(role);
         if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
       },
       onReady: () => {
@@ -121,6 +137,11 @@ export class Crew {
       onGone: () => {},
       onFirstFailed: (why) => this.#started.reject(new Error(why)),
     };
+  }
+
+  /** The events of a child's place, with ears for all that children tell. */
+  #watched(events: RoleEvents): RoleEvents {
+    return this.#scanners.watch(this.#endless.watch(this.#slots.watch(events)));
   }
 
   /**

@@ -1,6 +1,8 @@
+import type { ScannerWatchState } from "../clamd/outage.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
-import { checkFromRole } from "../ipc/messages.ts";
+import { checkFromRole, type FromRole } from "../ipc/messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
+import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
 
@@ -26,6 +28,12 @@ export interface RoleEvents {
   onExit(role: RoleProcess, how: string): void;
   /** It broke the rules of the channel or hangs, and was killed for it. */
   onOffence(role: RoleProcess, what: string): void;
+  /** A child tells of its slots; other roles have none, and must not. */
+  onSlots?(role: RoleProcess, report: SlotReport): void;
+  /** A child has met a message that no scanner gets through with; other roles must not. */
+  onEndless?(hash: string): void;
+  /** The keeper tells of the servers; other roles must not. */
+  onScanners?(state: ScannerWatchState): void;
 }
 
 const SIGKILL = 9;
@@ -72,8 +80,11 @@ export async function startRole(
     channel = await openChannel(ours, {
       onMessage: (message) => {
         const known = checkFromRole(message);
-        if (known === null) offend("sent a message of no known kind");
+        if (known === null || !isExpected(known, events)) offend("sent a message of no known kind");
         else if (known.type === "pong") heart.beat();
+        else if (known.type === "slots") events.onSlots?.(role, known);
+        else if (known.type === "endless") events.onEndless?.(known.hash);
+        else if (known.type === "scanners") events.onScanners?.(known.state);
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
         else {
           heart.start();
@@ -100,6 +111,13 @@ export async function startRole(
     }),
   );
   return role;
+}
+
+/** Whether a role of this kind may say that. */
+function isExpected({ type }: FromRole, events: RoleEvents): boolean {
+  if (type === "slots") return events.onSlots !== undefined;
+  if (type === "scanners") return events.onScanners !== undefined;
+  return type !== "endless" || events.onEndless !== undefined;
 }
 
 /** @throws OsError when there is no further pair; `others` are closed then */

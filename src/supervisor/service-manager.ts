@@ -4,6 +4,8 @@ import { datagramSocket, sendNow } from "../os/log-calls.ts";
 /** What the program tells a service manager, by sd_notify(3)'s protocol. Without one nothing is said. */
 export interface ServiceManager {
   ready(): void;
+  /** The start takes some time yet, and is not to be given up for so many milliseconds. */
+  extendStart(milliseconds: number): void;
   /** @param now microseconds of CLOCK_MONOTONIC */
   reloading(now: bigint): void;
   stopping(): void;
@@ -31,6 +33,7 @@ export function serviceManager(
   const period = Number(watched) / 1000;
   return {
     ready: () => tell("READY=1"),
+    extendStart: (milliseconds) => tell(`EXTEND_TIMEOUT_USEC=${Math.round(milliseconds * 1000)}`),
     reloading: (now) => tell(`RELOADING=1\nMONOTONIC_USEC=${now}`),
     stopping: () => tell("STOPPING=1"),
     alive: () => tell("WATCHDOG=1"),

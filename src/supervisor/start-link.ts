@@ -13,7 +13,7 @@ export interface StartOrder {
   readonly tmpdir?: string;
 }
 
-/** Milliseconds until the background process must accept mail or tell why not. */
+/** Milliseconds until the background process must accept mail or tell why not, besides what it waits for clamd. */
 const START_PATIENCE = 120_000;
 /** Milliseconds that one whose start failed has to end. */
 const END_PATIENCE = 5_000;
@@ -21,9 +21,11 @@ const END_PATIENCE = 5_000;
 /**
  * Starts the supervisor in the background: a session of its own, no terminal, nothing open, `/` as its directory.
  * Returns when it accepts mail.
+ * @param waiting milliseconds that it may wait for clamd
  * @throws StartError what the supervisor failed with
  */
-export async function startInBackground(order: StartOrder): Promise<void> {
+export async function startInBackground(order: StartOrder, waiting: number): Promise<void> {
+  const patience = START_PATIENCE + waiting;
   const [ours, theirs] = socketPair();
   const supervisor = Bun.spawn({
     cmd: ["/proc/self/exe", ROLES.supervisor],
@@ -42,8 +44,8 @@ export async function startInBackground(order: StartOrder): Promise<void> {
   channel.send({ type: "order", ...order });
   const timer = setTimeout(() => {
     supervisor.kill("SIGKILL");
-    outcome.reject(failure(`does not accept mail after ${START_PATIENCE / 1000} s`));
-  }, START_PATIENCE);
+    outcome.reject(failure(`does not accept mail after ${patience / 1000} s`));
+  }, patience);
   supervisor.exited.then((code) =>
     // What it said before it ended comes first.
     setTimeout(() => outcome.reject(failure(`ended with status ${code} before it accepted mail`)), 200),

@@ -20,7 +20,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     if (request.action === "help") process.stdout.write(helpText());
     else if (request.action === "version") process.stdout.write(await versionText(request));
     else if (request.settings.foreground) await superviseHere(request.settings, argv);
-    else await startInBackground(orderOf(argv));
+    else await startInBackground(orderOf(argv), request.settings.waitForClamd * 1000);
     return 0;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;

@@ -13,7 +13,7 @@ import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { takePidFile } from "./pid-file.ts";
 import { requireScanners } from "./scanner-check.ts";
 import { type ServiceManager, serviceManager } from "./service-manager.ts";
-import { watchSignals } from "./signals.ts";
+import { type Signals, watchSignals } from "./signals.ts";
 
 /** Two at least, so that the death of one does not leave mail waiting; more than cores gain nothing. */
 const FEWEST_CHILDREN = 2;
@@ -25,6 +25,9 @@ const MOST_CONNEXIONS = 50_000;
 const UMASK = 0o027;
 const PRIVILEGED_PORTS = 1024;
 const HEARTBEAT = 10_000;
+/** While clamd is waited for, the service manager is asked so often for so much more time. Milliseconds. */
+const EXTEND_EVERY = 5000;
+const EXTENSION = 30_000;
 
 /** What a supervisor is to do. */
 export interface SupervisorOrder {
@@ -80,7 +83,7 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
   log("verbose", rights);
-  await Promise.race([requireScanners(settings.servers), signals.stop]);
+  await Promise.race([awaitScanners(settings, signals, manager, log), signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));
   // Those of a service manager are given once, whatever ports the command line names.
@@ -106,6 +109,26 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   log("info", "stopped");
   if (signals.faulty)
     throw new StartError("FAULT", EXIT.SOFTWARE, "ended by a fault of its own; the log tells it");
+}
+
+/** @throws StartError when a server does not answer, even after `--wait-for-clamd` */
+async function awaitScanners(
+  { servers, waitForClamd: seconds }: Settings,
+  signals: Signals,
+  manager: ServiceManager,
+  log: Log,
+): Promise<void> {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const onWait = (names: readonly string[]): void => {
+    log("info", `waits up to ${seconds} s for clamd to answer: ${names.join(", ")}`);
+    manager.extendStart(EXTENSION);
+    timer = setInterval(() => manager.extendStart(EXTENSION), EXTEND_EVERY);
+  };
+  try {
+    await requireScanners(servers, { seconds, onWait, stopped: () => signals.stopped });
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 function textOf(error: unknown): string {
@@ -154,13 +177,10 @@ function crewPlan(settings: Settings, sockets: readonly ListeningSocket[], fileL
   const children = Math.min(MOST_CHILDREN, Math.max(FEWEST_CHILDREN, availableParallelism()));
   const places = Math.floor((fileLimit - RESERVED_DESCRIPTORS) / 2);
   const options = {
-    // Together about as many scans as clamd has threads: more would only wait inside clamd.
-    sessionsPerServer: Math.max(1, Math.ceil(settings.maxThreads / children)),
     // Half of the descriptors are for connexions: a long message has a file besides.
     maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
     hostName: hostname(),
     jail: settings.jail,
-    scanners: [],
   };
   return { children, options, listeners: sockets.map((socket) => socket.fd) };
 }

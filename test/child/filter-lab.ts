@@ -1,11 +1,14 @@
 import { Filter, type FilterWorld } from "../../src/child/filter.ts";
+import { Slots } from "../../src/child/slots.ts";
 import { wantedOf } from "../../src/child/wanted.ts";
 import type { ClamdError } from "../../src/clamd/clamd-error.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
-import type { ServerVerdict } from "../../src/clamd/server.ts";
+import type { Scan, ServerVerdict } from "../../src/clamd/server.ts";
+import type { ScanSource } from "../../src/clamd/session.ts";
 import type { MilterError } from "../../src/milter/milter-error.ts";
 import type { FilterReply } from "../../src/milter/mta-codec.ts";
 import { MilterSession } from "../../src/milter/session.ts";
+import { EndlessMessages } from "../../src/scan/endless.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
 import { RULES } from "../response/fixtures.ts";
@@ -28,6 +31,8 @@ export interface FilterLab {
   readonly lacking: number[];
   readonly closed: (MilterError | null)[];
   readonly spool: SpoolLab;
+  /** The child's slots: many, unless the test says otherwise. */
+  readonly slots: Slots;
   now: number;
   /** Hands over bytes; the replies they bring. */
   tell(...bytes: readonly Uint8Array[]): FilterReply[];
@@ -37,7 +42,13 @@ export interface FilterLab {
 
 export type WorldChanges = Partial<FilterWorld["responseRules"]> &
   Partial<FilterWorld["scanRules"]> &
-  Partial<Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost">> & { spool?: SpoolLab };
+  Partial<
+    Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost" | "dontWait" | "slotTimeout">
+  > & {
+    spool?: SpoolLab;
+    /** Slots that the child has. */
+    granted?: number;
+  };
 
 export function filterLab(changes: WorldChanges = {}): FilterLab {
   const spool = changes.spool ?? spoolLab();
@@ -47,6 +58,15 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const closed: (MilterError | null)[] = [];
   const writes: Uint8Array[] = [];
   let asked = 0;
+  const slots = new Slots({ now: () => lab.now, send: () => {}, defer: (work) => work(), onOver: () => {} });
+  slots.hear({
+    type: "slots",
+    heard: 0,
+    grant: changes.granted ?? 100,
+    keep: null,
+    idleBack: false,
+    full: false,
+  });
   const world: FilterWorld = {
     scanRules: { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [], ...changes },
     responseRules: {
@@ -56,13 +76,25 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     },
     scanSizeLimit: changes.scanSizeLimit ?? 0,
     logClean: changes.logClean ?? false,
-    pool: {
-      scan: (source, deadline) => ask(scans, source.pieces(), deadline),
-      load: 0,
-      tick() {},
-      retire() {},
-      close() {},
+    scan: {
+      pool: {
+        scan: (source, deadline) => ask(scans, source, deadline),
+        size: 1,
+        load: 0,
+        tick() {},
+        learn() {},
+        retire() {},
+        close() {},
+      },
+      endless: new EndlessMessages(),
+      onEndless() {},
+      now: () => lab.now,
+      sleep: () => Promise.resolve(),
     },
+    budget: 270_000,
+    slots,
+    slotTimeout: changes.slotTimeout ?? 300_000,
+    dontWait: changes.dontWait ?? false,
     spool: spool.edge,
     log: (level, text) => void log.push(`${level}: ${text}`),
     openTrace: null,
@@ -72,7 +104,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     onLacking: (actions) => void lacking.push(actions),
   };
   const session = new MilterSession(
-    wantedOf(world.responseRules),
+    wantedOf(world.responseRules, world.dontWait),
     { send: (bytes) => void writes.push(bytes), close: (error) => void closed.push(error) },
     (self) => new Filter(() => world, self),
   );
@@ -85,21 +117,27 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     session.receive(Buffer.concat(bytes));
     return replies();
   };
-  const lab: FilterLab = { session, scans, log, lacking, closed, spool, now: 5000, tell, replies };
+  const lab: FilterLab = { session, scans, log, lacking, closed, spool, slots, now: 5000, tell, replies };
   return lab;
 }
 
-function ask(scans: AskedScan[], pieces: Iterator<Uint8Array>, deadline: number) {
+/** Starts a scan; one that has failed fails again in the same way when the message is sent again. */
+function ask(scans: AskedScan[], source: ScanSource, deadline: number): Scan {
+  const before = failed.get(source);
+  if (before !== undefined) return { server: "unix:/clamd", verdict: before(), cancel: () => {} };
   const { promise, resolve, reject } = Promise.withResolvers<ServerVerdict>();
   const scan: AskedScan = {
-    text: Buffer.concat([...Iterator.from(pieces)]).toString("latin1"),
+    text: Buffer.concat([...Iterator.from(source.pieces())]).toString("latin1"),
     deadline,
     cancelled: false,
     answer(reply) {
-      resolve({ reply, server: "unix:/clamd", version: "ClamAV 1.4.6/27000/Sun" });
+      const verdict = { reply, server: "unix:/clamd", version: "ClamAV 1.4.6/27000/Sun" };
+      if (reply.kind === "failed") failed.set(source, () => Promise.resolve(verdict));
+      resolve(verdict);
       return settled();
     },
     fail(error) {
+      failed.set(source, () => Promise.reject(error));
       reject(error);
       return settled();
     },
@@ -108,5 +146,7 @@ function ask(scans: AskedScan[], pieces: Iterator<Uint8Array>, deadline: number)
   const cancel = (): void => {
     scan.cancelled = true;
   };
-  return { verdict: promise, cancel };
+  return { server: "unix:/clamd", verdict: promise, cancel };
 }
+
+const failed = new WeakMap<ScanSource, () => Promise<ServerVerdict>>();

@@ -105,7 +105,7 @@ describe("a connexion", () => {
   test("comes as the descriptor that was passed under the request's number", async () => {
     const link = new KeeperLink();
     const keeper = await attachTo(link);
-    const wanted = link.connect(0, "clamd", 1000);
+    const wanted = link.connect("clamd", 1000);
     const id = await connectId(keeper);
     keeper.pass(id, join(folder, "a"));
     keeper.channel.send({ type: "done", id });
@@ -118,7 +118,7 @@ describe("a connexion", () => {
   test("is refused with the keeper's reason", async () => {
     const link = new KeeperLink();
     const keeper = await attachTo(link);
-    const failure = link.connect(0, "clamd", 1000).catch((error: unknown) => error);
+    const failure = link.connect("clamd", 1000).catch((error: unknown) => error);
     keeper.channel.send({ type: "failed", id: await connectId(keeper), reason: "refused" });
     expect(await failure).toMatchObject({ code: "CLAMD_CONNECT", message: "clamd: refused" });
   });
@@ -126,7 +126,7 @@ describe("a connexion", () => {
   test("is not made from a descriptor of another number, and the next one is right again", async () => {
     const link = new KeeperLink();
     const keeper = await attachTo(link);
-    const wanted = link.connect(0, "clamd", 1000);
+    const wanted = link.connect("clamd", 1000);
     const id = await connectId(keeper);
     keeper.pass(id + 1000, join(folder, "stray"));
     keeper.pass(id, join(folder, "right"));
@@ -140,7 +140,7 @@ describe("a connexion", () => {
   test("whose descriptor does not arrive fails", async () => {
     const link = new KeeperLink();
     const keeper = await attachTo(link);
-    const failure = link.connect(0, "clamd", 1000).catch((error: unknown) => error);
+    const failure = link.connect("clamd", 1000).catch((error: unknown) => error);
     keeper.channel.send({ type: "done", id: await connectId(keeper) });
     expect(await failure).toMatchObject({ code: "CLAMD_CONNECT" });
   });
@@ -154,7 +154,7 @@ test("an answer to what nobody asked, and one that is no answer, do no harm", as
   keeper.channel.send({ type: "failed", id: 998, reason: "x" });
   keeper.channel.send({ type: "done" });
   keeper.channel.send([1]);
-  const wanted = link.connect(0, "clamd", 1000);
+  const wanted = link.connect("clamd", 1000);
   const id = await connectId(keeper);
   keeper.pass(id, join(folder, "a"));
   keeper.channel.send({ type: "done", id });

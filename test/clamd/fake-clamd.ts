@@ -1,5 +1,8 @@
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { ClamdError } from "../../src/clamd/clamd-error.ts";
 import { type ClamdPort, ClamdSession, type ScanSource } from "../../src/clamd/session.ts";
+import { sealedFile } from "../../src/os/memory-file.ts";
 
 /** The far end of a session: it understands what is sent to it, and says what a test tells it to. */
 export class FakeClamd implements ClamdPort {
@@ -8,6 +11,7 @@ export class FakeClamd implements ClamdPort {
   /** Bytes that the socket takes at each write. */
   room = Number.POSITIVE_INFINITY;
   closed = 0;
+  refusesDescriptors = false;
   readonly session: ClamdSession;
   readonly ends: ClamdError[] = [];
   #bytes: Buffer = Buffer.alloc(0);
@@ -26,6 +30,13 @@ export class FakeClamd implements ClamdPort {
     this.#bytes = Buffer.concat([this.#bytes, bytes.subarray(0, taken)]);
     while (this.#parse());
     return taken;
+  }
+
+  pass(bytes: Uint8Array, descriptor: number): void {
+    if (this.closed > 0) throw new Error("a descriptor after close");
+    if (this.refusesDescriptors) throw new Error("sendmsg: EAGAIN");
+    expect(Buffer.from(bytes).toString()).toBe("zFILDES\0\0");
+    this.commands.push(`FILDES ${readFileSync(`/proc/self/fd/${descriptor}`, "latin1")}`);
   }
 
   close(): void {
@@ -76,7 +87,11 @@ export class FakeClamd implements ClamdPort {
 /** A message of these pieces. */
 export function sourceOf(...pieces: readonly (string | Uint8Array)[]): ScanSource {
   const parts = pieces.map((piece) => Buffer.from(piece as string));
-  return { size: parts.reduce((sum, part) => sum + part.length, 0), pieces: () => parts.values() };
+  return {
+    size: parts.reduce((sum, part) => sum + part.length, 0),
+    pieces: () => parts.values(),
+    descriptor: () => sealedFile(parts),
+  };
 }
 
 /** How a promise stands once everything that can run has run. */

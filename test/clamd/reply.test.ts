@@ -57,7 +57,9 @@ describe("what clamd says of a stream", () => {
     junk("stream:OK"),
     junk("stream: not OK"),
     junk("stream: OK stream: OK"),
-    junk("fd[7]: OK"),
+    ["fd[7]: OK", CLEAN],
+    ["fd[12]: A FOUND", infected("A")],
+    junk("fd[12345678901]: OK"),
     junk("stream:  FOUND"),
     junk("stream: FOUND"),
     junk("FOUND"),
@@ -67,6 +69,9 @@ describe("what clamd says of a stream", () => {
     junk("COMMAND UNAVAILABLE"),
     junk("COMMAND READ TIMED OUT"),
     junk("PONG"),
+    junk("fd[]: OK"),
+    junk("fd[7]: OK "),
+    junk("stream: stream: OK"),
     junk(LONG),
   ];
   test.each(replies.map((row) => [row[0].slice(0, 60), ...row] as const))("'%s'", (_start, text, reply) => {

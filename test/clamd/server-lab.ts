@@ -15,7 +15,8 @@ export interface ServerLab {
   readonly server: ClamdServer;
   readonly clamds: FakeClamd[];
   readonly attempts: Attempt[];
-  readonly health: string[];
+  /** How often somebody was asked to look at the server. */
+  troubles: number;
   /** What becomes of a connexion: opened at once, refused at once, or left to the test. */
   connects: "open" | "refuse" | "wait";
   /** Starts a scan of this text; no deadline unless one is given. */
@@ -24,13 +25,10 @@ export interface ServerLab {
   pass(milliseconds: number): Promise<void>;
 }
 
-const ADDRESS = { kind: "unix", path: "/run/clamd", name: "unix:/run/clamd" } as const;
-
-export function serverLab(limits: Partial<ServerLimits> = {}): ServerLab {
+export function serverLab(limits: Partial<ServerLimits> = {}, name = "unix:/run/clamd"): ServerLab {
   let now = 1000;
   const clamds: FakeClamd[] = [];
   const attempts: Attempt[] = [];
-  const health: string[] = [];
   const connect = (
     _: unknown,
     patience: number,
@@ -53,15 +51,15 @@ export function serverLab(limits: Partial<ServerLimits> = {}): ServerLab {
     return promise;
   };
   const server = new ClamdServer(
-    ADDRESS,
+    { kind: "unix", path: "/run/clamd", name },
     { sessions: 2, connect: 5000, silence: 120_000, ...limits },
-    { now: () => now, connect, onHealth: (_, up, why) => health.push(up ? "up" : `down: ${why}`) },
+    { now: () => now, connect, onTrouble: () => void lab.troubles++ },
   );
   const lab: ServerLab = {
     server,
     clamds,
     attempts,
-    health,
+    troubles: 0,
     connects: "open",
     scan(text, deadline = 1_000_000) {
       const scan = server.scan(sourceOf(text), deadline);

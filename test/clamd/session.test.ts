@@ -52,7 +52,7 @@ describe("a scan", () => {
     const pieces = function* (): Generator<Uint8Array> {
       for (; read < 1000; read++) yield Buffer.alloc(65_536);
     };
-    void clamd.session.scan({ size: 65_536_000, pieces });
+    void clamd.session.scan({ size: 65_536_000, pieces, descriptor: () => -1 });
     for (let at = 0; at < 50; at++) clamd.session.writable();
     expect(read).toBeLessThan(4);
   });
@@ -209,7 +209,7 @@ describe("the end of a session", () => {
       throw new Error("the disk is gone");
     };
     const clamd = new FakeClamd();
-    const scan = clamd.session.scan({ size: 8, pieces });
+    const scan = clamd.session.scan({ size: 8, pieces, descriptor: () => -1 });
     scan.catch((error: unknown) => expect(String(error)).toContain("the disk is gone"));
     expect(await outcome(scan)).toBe("CLAMD_CANCELLED");
     expect(clamd.closed).toBe(1);

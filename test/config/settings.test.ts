@@ -77,6 +77,20 @@ FixStaleSocket no\nLogClean yes\nLogVerbose yes\n`;
   });
 });
 
+const PLACES: readonly (readonly [string, string, number, number, boolean])[] = [
+  ["-e /s", LOCAL, 10, 300, false],
+  ["-e /s", `${LOCAL}MaxThreads 7`, 7, 300, false],
+  ["-e -s a:b:c /s", `${TCP}MaxThreads 7`, 21, 300, false],
+  ["-e -m 0 -T 0 /s", `${LOCAL}MaxThreads 7`, 7, 0, false],
+  ["-e -m 4 -T 60 --dont-wait /s", `${LOCAL}MaxThreads 7`, 4, 60, true],
+];
+test.each(PLACES)(
+  "places for messages in scanning: %s with %p",
+  (text, conf, maxChildren, slotTimeout, dontWait) => {
+    expect(settings(text, conf)).toMatchObject({ maxChildren, slotTimeout, dontWait });
+  },
+);
+
 test("TMPDIR is used when clamd.conf names no directory", () => {
   expect(settings("-e /s", LOCAL, 1000, "/elsewhere").temporaryDirectory).toBe("/elsewhere");
   expect(settings("-e /s", LOCAL, 1000, "").temporaryDirectory).toBe("/tmp");

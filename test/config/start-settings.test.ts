@@ -92,7 +92,6 @@ describe("what is not available yet is refused with 69", () => {
 
   const others: readonly (readonly [string, string])[] = [
     ["--foreground /s", "scanning without --external: not available yet"],
-    ["-e --foreground -s a:b /s", "--server: more than one server: not available yet"],
   ];
   test.each(others)("%s", (text, message) => {
     const error = startFailure(() => start(text));

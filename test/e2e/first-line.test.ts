@@ -116,7 +116,11 @@ describe("a first header field named like a file's signature does not hide the v
       () => {},
     );
     const bytes = Buffer.from(`%PDF-1.4: x\r\n${mail({ attachments: [eicarAttachment()] })}`);
-    const reply = await session.scan({ size: bytes.length, pieces: () => [bytes].values() });
+    const reply = await session.scan({
+      size: bytes.length,
+      pieces: () => [bytes].values(),
+      descriptor: () => -1,
+    });
     session.quit();
     expect(reply).toEqual({ kind: "clean" });
   });

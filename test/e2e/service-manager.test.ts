@@ -91,10 +91,15 @@ function abstractAddress(name: string): Uint8Array {
   return Buffer.concat([family, Buffer.from(`\0${name}`)]);
 }
 
-function startWatched(env: Readonly<Record<string, string>>, socket: string): LabProcess {
+function startWatched(
+  env: Readonly<Record<string, string>>,
+  socket: string,
+  options: readonly string[] = [],
+): LabProcess {
+  const fixed = ["--foreground", "-e", "-q", "--no-check-cf", "-c", clamd.confPath];
   return startProcess({
     name: "clamav-milter",
-    argv: [BINARY, "--foreground", "-e", "-q", "--no-check-cf", "-c", clamd.confPath, `unix:${socket}`],
+    argv: [BINARY, ...fixed, ...options, `unix:${socket}`],
     env,
   });
 }
@@ -159,6 +164,31 @@ describe("what the manager is told", () => {
         clamd.kill("SIGCONT");
         await filter.stop();
         manager.stop();
+      }
+    },
+    PATIENCE,
+  );
+
+  test(
+    "while clamd is waited for, more time is asked for",
+    async () => {
+      const path = join(folder.path, "waiting.sock");
+      const manager = startManager(unixAddress(path));
+      const socket = join(folder.path, "waiting-milter.sock");
+      await clamd.stop();
+      const filter = startWatched({ NOTIFY_SOCKET: path }, socket, ["--wait-for-clamd=60"]);
+      try {
+        const first = await manager.heard(/^EXTEND_TIMEOUT_USEC=30000000$/);
+        await manager.heard(/^EXTEND_TIMEOUT_USEC=30000000$/, first);
+        expect(manager.notes.every(({ text }) => text.startsWith("EXTEND_"))).toBe(true);
+        await clamd.restart();
+        const ready = await manager.heard(/^READY=1$/);
+        await pass(6000);
+        expect(manager.notes.filter(({ text, at }) => at > ready && text.startsWith("EXTEND_"))).toEqual([]);
+      } finally {
+        await filter.stop();
+        manager.stop();
+        if (!clamd.running()) await clamd.restart();
       }
     },
     PATIENCE,

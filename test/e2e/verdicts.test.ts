@@ -155,11 +155,14 @@ describe("what is not scanned is never called clean", () => {
     const strict = await startClamd({
       folder: folder.path,
       name: "strict",
+      // What is passed as a descriptor knows no such limit.
+      localSocket: false,
+      tcp: true,
       conf: { StreamMaxLength: "100K" },
     });
     try {
       const conf = join(folder.path, "generous.conf");
-      writeFileSync(conf, `Foreground yes\nLocalSocket ${strict.socketPath}\n`);
+      writeFileSync(conf, `Foreground yes\nTCPSocket ${strict.tcpPort}\n`);
       for (const body of [LONG.body, Buffer.alloc(5_000_000, "x\r\n")]) {
         expect((await judge({ ...LONG, body }, { conf })).changes).toEqual(OVERSIZE);
       }

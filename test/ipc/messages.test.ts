@@ -101,7 +101,7 @@ describe("what a message may be", () => {
   });
 
   test("from a child to the keeper: every field is looked at", () => {
-    const connect = { type: "connect", id: 1, server: 0, deadline: 5000 } as const;
+    const connect = { type: "connect", id: 1, server: "clamd", deadline: 5000 } as const;
     expect(checkChildRequest({ ...connect, path: "/etc/shadow" })).toEqual(connect);
     expect(checkChildRequest({ type: "spool", id: 7, directory: "/" })).toEqual({ type: "spool", id: 7 });
     const name = { type: "name", id: 2, address: "2001:db8::1" } as const;
@@ -112,7 +112,7 @@ describe("what a message may be", () => {
     const wrong = [
       { ...connect, server: -1 },
       { ...connect, server: 1.5 },
-      { ...connect, server: "0" },
+      { ...connect, server: 0 },
       { ...connect, id: 2 ** 32 },
       { ...connect, deadline: Number.NaN },
       { type: "spool" },

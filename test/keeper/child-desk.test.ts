@@ -2,9 +2,12 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { fstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ServerAddress } from "../../src/clamd/address.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { type Channel, openChannel } from "../../src/ipc/channel.ts";
 import { openDesk } from "../../src/keeper/child-desk.ts";
+import { connectDescriptor } from "../../src/keeper/connector.ts";
+import { ServerNames } from "../../src/keeper/server-names.ts";
 import { beginConnecting } from "../../src/os/connecting.ts";
 import { descriptorSocketPair, receiveDescriptors } from "../../src/os/descriptor-passing.ts";
 import {
@@ -18,6 +21,7 @@ import {
 import { unixAddress } from "../../src/os/sockaddr.ts";
 import { until } from "../lab/wait.ts";
 
+const names = new ServerNames({ addresses: () => Promise.reject(new Error("no names")), now: () => 0 });
 let folder: string;
 let logged: string[];
 
@@ -46,12 +50,16 @@ async function openChild(): Promise<FakeChild> {
   // What the desk reads of the settings.
   const settings = {
     temporaryDirectory: folder,
-    servers: [{ kind: "unix", path: join(folder, "clamd.sock"), name: "clamd" }],
   } as unknown as Settings;
+  const clamd: ServerAddress = { kind: "unix", path: join(folder, "clamd.sock"), name: "clamd" };
   const world = {
     settings: () => settings,
     log: (level: string, text: string) => logged.push(`${level}: ${text}`),
     nameOf: () => Promise.resolve("name.example"),
+    connect: (name: string, deadline: number) =>
+      name === clamd.name
+        ? connectDescriptor(clamd, deadline, names)
+        : Promise.reject(new Error("there is no such server")),
     onAccessWanted: () => {},
     onTrouble: () => {},
   };
@@ -92,8 +100,8 @@ test("a spool file is a new one without a name", async () => {
 
 test("connexions lead to the servers of the settings only", async () => {
   const child = await openChild();
-  child.channel.send({ type: "connect", id: 1, server: 1, deadline: 1000 });
-  child.channel.send({ type: "connect", id: 2, server: 0, deadline: 1000 });
+  child.channel.send({ type: "connect", id: 1, server: "/etc/passwd", deadline: 1000 });
+  child.channel.send({ type: "connect", id: 2, server: "clamd", deadline: 1000 });
   expect(await answersOf(child, 2)).toEqual(
     expect.arrayContaining([
       { type: "failed", id: 1, reason: "there is no such server" },
@@ -104,8 +112,7 @@ test("connexions lead to the servers of the settings only", async () => {
 });
 
 const INVALID: readonly (readonly [string, object])[] = [
-  ["a server that is no number", { type: "connect", id: 1, server: "0", deadline: 1 }],
-  ["a negative server", { type: "connect", id: 1, server: -1, deadline: 1 }],
+  ["a server that is no name", { type: "connect", id: 1, server: 0, deadline: 1 }],
   ["a path in place of a server", { type: "connect", id: 1, path: "/etc/shadow" }],
   ["a kind that there is not", { type: "open", id: 1, path: "/etc/shadow" }],
   ["a number too large", { type: "spool", id: 2 ** 32 }],
@@ -131,14 +138,14 @@ test("a connexion that comes about after its child is gone goes to nobody else",
   // The backlog is full now: the keeper tries again and again.
   const first = beginConnecting(AF_UNIX, address).fd;
   const gone = await openChild();
-  gone.channel.send({ type: "connect", id: 1, server: 0, deadline: 5000 });
-  gone.channel.send({ type: "connect", id: 2, server: 7, deadline: 5000 });
+  gone.channel.send({ type: "connect", id: 1, server: "clamd", deadline: 5000 });
+  gone.channel.send({ type: "connect", id: 2, server: "x", deadline: 5000 });
   await answersOf(gone, 1);
   close(gone);
   await until(gone.deskEnded, { what: "the end of the link" });
   const other = await openChild();
   listenSocket(listener, 5);
-  other.channel.send({ type: "connect", id: 3, server: 0, deadline: 5000 });
+  other.channel.send({ type: "connect", id: 3, server: "clamd", deadline: 5000 });
   // Both connexions are made by now: looked at last every 50 ms.
   await Bun.sleep(120);
   expect(await answersOf(other, 1)).toEqual([{ type: "done", id: 3 }]);

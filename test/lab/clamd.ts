@@ -17,8 +17,8 @@ export interface ClamdOptions {
   readonly name?: string;
   /** Listen on a unix socket; true unless told. */
   readonly localSocket?: boolean;
-  /** Listen on TCP; false unless told. */
-  readonly tcp?: boolean | { readonly addr: string };
+  /** Listen on TCP; false unless told. On a free port, unless it has to be one that others have elsewhere. */
+  readonly tcp?: boolean | { readonly addr: string; readonly port?: number };
   /** More directives for clamd.conf; they replace the lab's own of the same name. */
   readonly conf?: Directives;
   /** Folder of virus databases; without it the lab's own small one is written. */
@@ -72,7 +72,7 @@ export function writeDirectives(path: string, directives: Directives): void {
 export async function startClamd(options: ClamdOptions): Promise<Clamd> {
   const { folder, name = "clamd", localSocket = true, tcp = false, deadline = DEFAULT_DEADLINE } = options;
   const tcpAddr = typeof tcp === "object" ? tcp.addr : "127.0.0.1";
-  const tcpPort = tcp === false ? 0 : await freePort(tcpAddr);
+  const tcpPort = tcp === false ? 0 : (typeof tcp === "object" && tcp.port) || (await freePort(tcpAddr));
   const socketPath = join(folder, `${name}.sock`);
   const confPath = join(folder, `${name}.conf`);
   const logPath = join(folder, `${name}.log`);

@@ -12,18 +12,21 @@ const given = new Set<number>();
 
 /**
  * Finds a TCP port nobody listens on, for a program that has to be told its port. Never gives the same port twice.
- * @param address where the program will listen; 127.0.0.1 unless told
+ * @param addresses where programs will listen, all on that port; 127.0.0.1 unless told
  * @throws code `NO_PORT` when none is found
  */
-export async function freePort(address = "127.0.0.1"): Promise<number> {
+export async function freePort(...addresses: readonly string[]): Promise<number> {
+  const wanted = addresses.length === 0 ? ["127.0.0.1"] : addresses;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, HIGHEST);
-    if (!given.has(port) && (await canListen(port, address))) {
+    if (given.has(port)) continue;
+    const free = await Promise.all(wanted.map((address) => canListen(port, address)));
+    if (free.every(Boolean)) {
       given.add(port);
       return port;
     }
   }
-  throw failure("NO_PORT", `no free TCP port on ${address} after ${ATTEMPTS} attempts`);
+  throw failure("NO_PORT", `no free TCP port on ${wanted.join(", ")} after ${ATTEMPTS} attempts`);
 }
 
 function canListen(port: number, address: string): Promise<boolean> {

@@ -253,14 +253,14 @@ const ROWS: readonly Row[] = [
     OVERSIZE,
     { onOversize: "tempfail", ...U },
     {},
-    ["452 message too large to be scanned for viruses: tempfailed", ""],
+    ["452 message is too large to be scanned for viruses: tempfailed", ""],
   ],
   [
     "oversize, reject",
     OVERSIZE,
     { onOversize: "reject", ...Q },
     {},
-    ["552 message too large to be scanned for viruses: rejected", ""],
+    ["552 message is too large to be scanned for viruses: rejected", ""],
   ],
   ["failed, every mode", FAILED, { ...Q, ...U, ...N, ...R, sign: true }, {}, ["tempfail: tempfailed", ""]],
   [

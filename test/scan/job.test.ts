@@ -4,45 +4,76 @@ import type { ScannerPool } from "../../src/clamd/pool.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
 import type { ServerVerdict } from "../../src/clamd/server.ts";
 import { MESSAGE_BUDGET, PROGRESS_INTERVAL } from "../../src/scan/budget.ts";
-import { startScan } from "../../src/scan/job.ts";
+import { contentHash, EndlessMessages } from "../../src/scan/endless.ts";
+import { type ScanJob, type ScanWorld, startScan } from "../../src/scan/job.ts";
 import { SpoolError } from "../../src/scan/spool.ts";
 import { outcome, sourceOf } from "../clamd/fake-clamd.ts";
 
 type Script = ScanReply | Error | "wait";
 
 interface FakePool extends ScannerPool {
-  scans: number;
+  /** The servers that were asked, in order. */
+  asked: string[];
   cancels: number;
   deadlines: number[];
 }
 
-/** A pool that answers scan after scan as told; the last answer is for all that follow. */
-function poolOf(...script: readonly Script[]): FakePool {
+/** A pool of `size` servers that answers scan after scan as told; the last answer is for all that follow. */
+function poolOf(size: number, ...script: readonly Script[]): FakePool {
   return {
-    scans: 0,
+    asked: [],
     cancels: 0,
     deadlines: [],
-    scan(_source, deadline) {
-      const says = script[Math.min(this.scans++, script.length - 1)] ?? "wait";
+    size,
+    scan(_source, deadline, tried) {
+      const says = script[Math.min(this.asked.length, script.length - 1)] ?? "wait";
+      const names = Array.from({ length: size }, (_, at) => `s${at + 1}`);
+      const server = names.find((name) => !tried.has(name)) ?? "s1";
+      this.asked.push(server);
       this.deadlines.push(deadline);
       const { promise, resolve, reject } = Promise.withResolvers<ServerVerdict>();
       if (says instanceof Error) reject(says);
-      else if (says !== "wait") resolve({ reply: says, server: "s1", version: "ClamAV 1" });
+      else if (says !== "wait") resolve({ reply: says, server, version: "ClamAV 1" });
       const cancel = (): void => {
         this.cancels++;
         reject(new ClamdError("CLAMD_CANCELLED", "given up"));
       };
-      return { verdict: promise, cancel };
+      return { server, verdict: promise, cancel };
     },
     load: 0,
+    learn() {},
     tick() {},
     retire() {},
     close() {},
   };
 }
 
+interface JobLab extends ScanWorld {
+  time: number;
+  readonly pauses: number[];
+  readonly endlessTold: string[];
+}
+
+function worldOf(pool: ScannerPool): JobLab {
+  const lab: JobLab = {
+    pool,
+    endless: new EndlessMessages(),
+    onEndless: (hash) => void lab.endlessTold.push(hash),
+    now: () => lab.time,
+    sleep: async (milliseconds) => {
+      lab.pauses.push(milliseconds);
+      lab.time += milliseconds;
+    },
+    time: 0,
+    pauses: [],
+    endlessTold: [],
+  };
+  return lab;
+}
+
+const DEADLINE = 100_000;
 const error = (code: ClamdErrorCode): ClamdError => new ClamdError(code, `text of ${code}`);
-const start = (pool: ScannerPool, now = (): number => 0) => startScan(pool, sourceOf("x"), 1000, now);
+const start = (world: ScanWorld): ScanJob => startScan(world, sourceOf("x"), DEADLINE);
 
 describe("replies become verdicts", () => {
   test.each<[ScanReply, object]>([
@@ -56,81 +87,130 @@ describe("replies become verdicts", () => {
       { kind: "oversize", reason: "Heuristics.Limits.Exceeded", server: "s1" },
     ],
     [{ kind: "tooLarge" }, { kind: "oversize", reason: "StreamMaxLength exceeded", server: "s1" }],
-    [
-      { kind: "failed", text: "no memory" },
-      { kind: "failed", reason: "clamd: no memory", header: null, server: "s1" },
-    ],
   ])("%j", async (reply, verdict) => {
-    const pool = poolOf(reply);
-    expect((await start(pool).verdict) as object).toEqual(verdict);
-    expect([pool.scans, pool.deadlines]).toEqual([1, [1000]]);
+    const pool = poolOf(3, reply);
+    expect((await start(worldOf(pool)).verdict) as object).toEqual(verdict);
+    expect([pool.asked, pool.deadlines]).toEqual([["s1"], [DEADLINE]]);
   });
 });
 
-describe("failures", () => {
+describe("a failure", () => {
   const failed = { kind: "failed", header: null, server: null };
+  const codes: readonly ClamdErrorCode[] = [
+    "CLAMD_CONNECT",
+    "CLAMD_CLOSED",
+    "CLAMD_PROTOCOL",
+    "CLAMD_TIMEOUT",
+    "CLAMD_SILENT",
+    "CLAMD_BUSY",
+  ];
 
-  test("a session that ended is followed by another", async () => {
-    const pool = poolOf(error("CLAMD_CLOSED"), error("CLAMD_CLOSED"), { kind: "infected", name: "V" });
-    expect(await start(pool).verdict).toMatchObject({ kind: "infected", names: ["V"] });
-    expect([pool.scans, pool.deadlines]).toEqual([3, [1000, 1000, 1000]]);
+  test.each(codes)("%s: the message goes to another server at once", async (code) => {
+    const pool = poolOf(2, error(code), { kind: "infected", name: "V" });
+    const world = worldOf(pool);
+    expect(await start(world).verdict).toMatchObject({ kind: "infected", server: "s2" });
+    expect([pool.asked, world.pauses, world.endlessTold]).toEqual([["s1", "s2"], [], []]);
   });
 
-  test("three times at most", async () => {
-    const pool = poolOf(error("CLAMD_CLOSED"));
-    expect((await start(pool).verdict) as object).toEqual({ ...failed, reason: "text of CLAMD_CLOSED" });
-    expect(pool.scans).toBe(3);
+  test("an ERROR of clamd's as well", async () => {
+    const pool = poolOf(2, { kind: "failed", text: "no memory" }, { kind: "clean" });
+    expect(await start(worldOf(pool)).verdict).toMatchObject({ kind: "clean", server: "s2" });
   });
 
-  test("not when the time is over", async () => {
-    let time = 0;
-    const pool = poolOf(error("CLAMD_CLOSED"));
-    const job = startScan(pool, sourceOf("x"), 1000, () => {
-      time += 500;
-      return time;
-    });
-    expect(await job.verdict).toMatchObject(failed);
-    expect(pool.scans).toBe(2);
+  test("of all is followed by another round after a pause, and one more", async () => {
+    const pool = poolOf(2, error("CLAMD_CONNECT"));
+    const world = worldOf(pool);
+    expect((await start(world).verdict) as object).toEqual({ ...failed, reason: "text of CLAMD_CONNECT" });
+    expect(pool.asked).toEqual(["s1", "s2", "s1", "s2", "s1", "s2"]);
+    expect([world.pauses, world.endlessTold]).toEqual([[300, 1000], []]);
   });
 
-  test.each<ClamdErrorCode>(["CLAMD_CONNECT", "CLAMD_PROTOCOL", "CLAMD_CANCELLED", "CLAMD_BUSY"])(
-    "%s is not tried again",
-    async (code) => {
-      const pool = poolOf(error(code), { kind: "clean" });
-      expect((await start(pool).verdict) as object).toEqual({ ...failed, reason: `text of ${code}` });
-      expect(pool.scans).toBe(1);
-    },
-  );
-
-  test("a time-out says so in the header", async () => {
-    const pool = poolOf(error("CLAMD_TIMEOUT"), { kind: "clean" });
-    expect(await start(pool).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
-    expect(pool.scans).toBe(1);
+  test("of the only one is followed by the same", async () => {
+    const pool = poolOf(1, error("CLAMD_CLOSED"), { kind: "failed", text: "busy" }, { kind: "clean" });
+    expect(await start(worldOf(pool)).verdict).toMatchObject({ kind: "clean" });
+    expect(pool.asked).toEqual(["s1", "s1", "s1"]);
   });
 
-  test("of another kind are no verdict either", async () => {
+  test("clamd's last words are the reason", async () => {
+    const pool = poolOf(1, { kind: "failed", text: "no memory" });
+    const verdict: object = await start(worldOf(pool)).verdict;
+    expect(verdict).toEqual({ ...failed, reason: "clamd: no memory", server: "s1" });
+  });
+
+  test("is the last when the time is over", async () => {
+    const pool = poolOf(1, error("CLAMD_CONNECT"));
+    const world = worldOf(pool);
+    world.time = DEADLINE - 301;
+    await start(world).verdict;
+    expect(pool.asked).toHaveLength(2);
+  });
+
+  test.each<ClamdErrorCode>(["CLAMD_TIMEOUT", "CLAMD_SILENT"])("%s says so in the header", async (code) => {
+    const verdict = await start(worldOf(poolOf(1, error(code)))).verdict;
+    expect(verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
+  });
+
+  test("of ours is no verdict either, and not tried again", async () => {
     for (const thrown of [new SpoolError(new Error("gone")), new TypeError("a fault")]) {
-      expect(await start(poolOf(thrown)).verdict).toMatchObject({ ...failed, reason: thrown.message });
+      const pool = poolOf(2, thrown);
+      expect(await start(worldOf(pool)).verdict).toMatchObject({ ...failed, reason: thrown.message });
+      expect(pool.asked).toHaveLength(1);
     }
+  });
+});
+
+describe("a message that no scanner gets through with", () => {
+  const hash = contentHash(sourceOf("x"));
+
+  test("in time is told of, once all tries are over", async () => {
+    const world = worldOf(poolOf(2, error("CLAMD_TIMEOUT")));
+    await start(world).verdict;
+    expect(world.endlessTold).toEqual([hash]);
+  });
+
+  test("and that ends three connexions is told of, and not tried a fourth time", async () => {
+    const pool = poolOf(5, error("CLAMD_CLOSED"));
+    const world = worldOf(pool);
+    await start(world).verdict;
+    expect([world.endlessTold, pool.asked.length]).toEqual([[hash], 3]);
+  });
+
+  test("is not sent again for a while, and is not clean", async () => {
+    const pool = poolOf(1, { kind: "clean" });
+    const world = worldOf(pool);
+    world.endless.remember(hash, 0);
+    expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
+    expect(pool.asked).toEqual([]);
+    const other = startScan(world, sourceOf("y"), DEADLINE);
+    expect(await other.verdict).toMatchObject({ kind: "clean" });
+    world.time = 900_000;
+    expect(await startScan(world, sourceOf("x"), 2_000_000).verdict).toMatchObject({ kind: "clean" });
+  });
+
+  test("is forgotten when there are many later ones", () => {
+    const endless = new EndlessMessages();
+    for (let at = 0; at <= 1000; at++) endless.remember(`hash ${at}`, at);
+    expect([endless.size, endless.has("hash 0", 1), endless.has("hash 1", 1)]).toEqual([1000, false, true]);
+    expect(endless.list(900_001)).toHaveLength(999);
   });
 });
 
 describe("giving up", () => {
   test("reaches the scan, and nothing is tried again", async () => {
-    const pool = poolOf("wait");
-    const job = start(pool);
+    const pool = poolOf(2, "wait");
+    const job = start(worldOf(pool));
     expect(await outcome(job.verdict)).toBe("pending");
     job.cancel();
     expect(await job.verdict).toMatchObject({ kind: "failed" });
-    expect([pool.scans, pool.cancels]).toEqual([1, 1]);
+    expect([pool.asked.length, pool.cancels]).toEqual([1, 1]);
   });
 
-  test("in the moment of a failure ends the retries", async () => {
-    const pool = poolOf(error("CLAMD_CLOSED"), { kind: "clean" });
-    const job = start(pool);
+  test("in the moment of a failure ends the tries", async () => {
+    const pool = poolOf(2, error("CLAMD_CLOSED"), { kind: "clean" });
+    const job = start(worldOf(pool));
     job.cancel();
     expect(await job.verdict).toMatchObject({ kind: "failed" });
-    expect(pool.scans).toBe(1);
+    expect(pool.asked).toHaveLength(1);
   });
 });
 

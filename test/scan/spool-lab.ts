@@ -5,26 +5,35 @@ import type { SpoolEdge, SpoolFile } from "../../src/scan/spool.ts";
 export interface SpoolLab {
   readonly edge: SpoolEdge;
   readonly budget: MemoryBudget;
-  readonly files: { bytes: Buffer; closed: number }[];
+  readonly files: { bytes: Buffer; closed: number; lent: number }[];
+  /** Files in memory that are open, by descriptor. */
+  readonly memory: Map<number, Buffer>;
   /** Bytes the disk has left. */
   disk: number;
   /** Bytes that a read answers at most. */
   readAtMost: number;
 }
 
-export function spoolLab(memory = 1024 * 1024): SpoolLab {
-  const budget = new MemoryBudget(memory);
+export function spoolLab(room = 1024 * 1024): SpoolLab {
+  const budget = new MemoryBudget(room);
   const files: SpoolLab["files"] = [];
+  const memory: SpoolLab["memory"] = new Map();
+  let lastDescriptor = 100;
   const lab: SpoolLab = {
-    edge: { budget, openFile },
+    edge: { budget, openFile, memoryFile, closeMemoryFile: (fd) => void memory.delete(fd) },
     budget,
     files,
+    memory,
     disk: Number.POSITIVE_INFINITY,
     readAtMost: Number.POSITIVE_INFINITY,
   };
+  function memoryFile(parts: Iterable<Uint8Array>): number {
+    memory.set(++lastDescriptor, Buffer.concat([...parts]));
+    return lastDescriptor;
+  }
   function openFile(): SpoolFile {
     if (lab.disk < 0) throw new Error("EMFILE: too many open files");
-    const file = { bytes: Buffer.alloc(0), closed: 0 };
+    const file = { bytes: Buffer.alloc(0), closed: 0, lent: 0 };
     files.push(file);
     return {
       append(bytes) {
@@ -36,6 +45,10 @@ export function spoolLab(memory = 1024 * 1024): SpoolLab {
         const part = file.bytes.subarray(at, at + Math.min(into.length, lab.readAtMost));
         into.set(part);
         return part.length;
+      },
+      lend: () => {
+        file.lent++;
+        return files.indexOf(file);
       },
       close: () => void file.closed++,
     };

@@ -193,3 +193,31 @@ describe("a disk that fails", () => {
     expect(() => contentOf(spool)).toThrow(SpoolError);
   });
 });
+
+describe("a descriptor of the message", () => {
+  test("is one of a file in memory, made once, and closed with the spool", () => {
+    const lab = spoolLab();
+    const spool = new Spool(lab.edge);
+    spool.appendText("one,");
+    spool.append(Buffer.from("two"));
+    const fd = spool.descriptor();
+    expect([spool.descriptor(), lab.memory.get(fd)?.toString(), lab.memory.size]).toEqual([fd, "one,two", 1]);
+    spool.close();
+    expect(lab.memory.size).toBe(0);
+  });
+
+  test("is the file's own when the message is in one, with what was still in memory", () => {
+    const lab = spoolLab();
+    const spool = new Spool(lab.edge);
+    const bytes = noise(600_001);
+    spool.append(bytes);
+    expect(lab.files[0]?.bytes.length).toBeLessThan(bytes.length);
+    const at = spool.descriptor();
+    expect(lab.files[at]?.bytes.equals(bytes)).toBe(true);
+    expect(Buffer.concat([...spool.pieces()]).equals(bytes)).toBe(true);
+    spool.descriptor();
+    expect([lab.files[at]?.bytes.length, lab.memory.size]).toEqual([bytes.length, 0]);
+    spool.close();
+    expect(lab.files[at]?.closed).toBe(1);
+  });
+});

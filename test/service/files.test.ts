@@ -110,6 +110,8 @@ test("unit, socket unit, init script and defaults mean the same socket and the s
   expect(service("clamav-milter.socket")).toContain(`\nListenStream=${address.slice("unix:".length)}\n`);
   expect(service("clamav-milter.init")).toContain(`\nRUN_DIRECTORY=/run/clamav-milter\n`);
   expect(service("clamav-milter.init")).toContain('\nCLAMAV_MILTER_OPTIONS="--external"\n');
+  for (const name of ["clamav-milter.service", "clamav-milter.init"])
+    expect(service(name)).toMatch(/^[^#]*--wait-for-clamd=120\b/m);
 });
 
 test("logrotate takes its file as it is", async () => {

@@ -15,12 +15,13 @@ import { type Finished, type LabProcess, run, startProcess } from "../lab/proces
 import { until } from "../lab/wait.ts";
 
 /**
- * Stands in for the program: started with `--pidfile=FILE` and a socket address, it leaves a process behind that
- * notes the signals it gets; `fail-N` as its address makes it end with status N, `stubborn` makes it ignore TERM.
+ * Stands in for the program: started with `--wait-for-clamd`, `--pidfile=FILE` and a socket address, it leaves a
+ * process behind that notes the signals it gets; `fail-N` as its address makes it end with status N, `stubborn` makes it ignore TERM.
  */
 const STAND_IN = `
-file=\${1#--pidfile=}
+file=\${2#--pidfile=}
 printf '%s\\n' "$@" >"$file.words"
+shift
 case $2 in fail-*) echo "clamav-milter: something is wrong" >&2; exit "\${2#fail-}" ;; esac
 setsid "$(readlink /proc/$$/exe)" "\${0%/*}/left-behind" "$file" "$2" >/dev/null 2>&1 </dev/null &
 while ! [ -s "$file" ]; do sleep 0.02; done
@@ -76,8 +77,9 @@ function programOf(number: number): string {
   }
 }
 
-function defaults(sockets: string): void {
-  const lines = [`CLAMAV_MILTER_OPTIONS="${at("stand-in")}"`, `CLAMAV_MILTER_SOCKETS="${sockets}"`, ""];
+function defaults(sockets: string, options = ""): void {
+  const words = `${at("stand-in")} ${options}`;
+  const lines = [`CLAMAV_MILTER_OPTIONS="${words.trim()}"`, `CLAMAV_MILTER_SOCKETS="${sockets}"`, ""];
   writeFileSync(at("defaults"), lines.join("\n"));
 }
 
@@ -226,11 +228,20 @@ test("words are split at blanks and are no patterns", async () => {
   defaults("inet6:7357@[::1] /x[12] /etc/*");
   expect((await init("start")).exitCode).toBe(0);
   expect(readFileSync(`${PIDFILE}.words`, "utf8").split("\n").slice(0, -1)).toEqual([
+    "--wait-for-clamd=120",
     `--pidfile=${PIDFILE}`,
     "inet6:7357@[::1]",
     "/x[12]",
     "/etc/*",
   ]);
+  await init("stop");
+});
+
+test("the wait for clamd is the administrator's, if there is one among the options", async () => {
+  defaults("/x", "--wait-for-clamd=5");
+  expect((await init("start")).exitCode).toBe(0);
+  const words = readFileSync(`${PIDFILE}.words`, "utf8").split("\n").slice(0, -1);
+  expect(words).toEqual(["--wait-for-clamd=5", `--pidfile=${PIDFILE}`, "/x"]);
   await init("stop");
 });
 

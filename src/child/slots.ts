@@ -1,0 +1,231 @@
+import type { SlotReport, SlotWord } from "../ipc/slot-messages.ts";
+
+/** What the child's slots need of the world. */
+export interface SlotEdge {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  send(report: SlotReport): void;
+  /** Has work done after what is in hand: reports of one turn travel together. */
+  defer(work: () => void): void;
+  /** Messages go on over the limit: told once, and again only after one has found a slot at once. */
+  onOver(): void;
+}
+
+/** How a message comes to its scan. */
+export type Passage =
+  /** In a slot. */
+  | "slot"
+  /** Over the limit: it has waited for as long as it may. */
+  | "over"
+  /** Not at all: none is free, and it is not to wait. */
+  | "none";
+
+/** What a message wants. */
+export interface SlotWish {
+  /** Milliseconds that it waits at most; it goes on without a slot then. */
+  readonly patience: number;
+  /** Whether it waits for the supervisor's answer only: `--dont-wait`. */
+  readonly dontWait: boolean;
+}
+
+/** A message's claim to a slot. */
+export interface SlotClaim {
+  /** How it goes on; null while that is not known. */
+  readonly passage: Passage | null;
+  /** The same once it is known. Does not come about when the claim is released before. */
+  readonly settled: Promise<Passage>;
+  /** The message is through, or given up: the slot is another's. Once is enough, and another time does no harm. */
+  release(): void;
+}
+
+interface Waiting {
+  readonly dontWait: boolean;
+  readonly until: number;
+  /** The report by which it was asked for; 0: not yet. */
+  turn: number;
+  settle(passage: Passage): void;
+}
+
+/**
+ * The slots that this child has leased from the supervisor: a message is in scanning while it holds one. Idle ones
+ * stay here until they are recalled, so that a message seldom waits for another process; and whatever becomes of the
+ * supervisor's word, a message goes on when its patience is over.
+ */
+export class Slots {
+  readonly #edge: SlotEdge;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting>();
+  #idle = 0;
+  #busy = 0;
+  #keep: number | null = null;
+  #idleBack = false;
+  #full = false;
+  #turn = 0;
+  #heard = 0;
+  #back = 0;
+  /** The last report that gave something back. */
+  #backTurn = 0;
+  #toldNeed = 0;
+  #reporting = false;
+  /** A message that does not wait was not asked for yet: the answer is to it alone, so each is asked for. */
+  #unasked = false;
+  #exceeded = false;
+
+  constructor(edge: SlotEdge) {
+    this.#edge = edge;
+  }
+
+  /**
+   * Whether the supervisor has said that none is free in the whole program; it does with `--dont-wait` only. What was
+   * said before one was given back here does not count any more.
+   */
+  get full(): boolean {
+    return this.#full && this.#back === 0 && this.#heard >= this.#backTurn;
+  }
+
+  /** Messages that hold a slot. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  /** Slots without a message. */
+  get idle(): number {
+    return this.#idle;
+  }
+
+  /** Messages that wait for a slot. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes a slot, at once if there is one here. */
+  claim(wish: SlotWish): SlotClaim {
+    const { promise, resolve } = Promise.withResolvers<Passage>();
+    let passage: Passage | null = null;
+    let released = false;
+    const settle = (how: Passage): void => {
+      passage = how;
+      resolve(how);
+    };
+    const waiting: Waiting = {
+      dontWait: wish.dontWait,
+      until: this.#edge.now() + wish.patience,
+      turn: 0,
+      settle,
+    };
+    if (this.#idle > 0) {
+      this.#idle--;
+      this.#busy++;
+      this.#exceeded = false;
+      settle("slot");
+    } else {
+      this.#waiting.add(waiting);
+      this.#unasked ||= wish.dontWait;
+    }
+    this.#reportIfDue();
+    return {
+      get passage() {
+        return passage;
+      },
+      settled: promise,
+      release: () => {
+        if (released) return;
+        released = true;
+        this.#waiting.delete(waiting);
+        if (passage !== "slot") return;
+        this.#busy--;
+        this.#idle++;
+        this.#giveBackExcess();
+        this.#serve();
+        this.#reportIfDue();
+      },
+    };
+  }
+
+  /** Takes the supervisor's word. */
+  hear({ heard, grant, keep, idleBack, full }: SlotWord): void {
+    this.#heard = heard;
+    this.#keep = keep;
+    this.#idleBack = idleBack;
+    this.#full = full;
+    this.#idle += grant;
+    // What was just given has its message first, even if it is to go to another child after that.
+    this.#serve();
+    this.#giveBackExcess();
+    this.#reportIfDue();
+    for (const waiting of this.#waiting) {
+      if (waiting.dontWait && waiting.turn > 0 && waiting.turn <= heard) this.#pass(waiting, "none");
+    }
+  }
+
+  /** To be called about once a second: ends waits that are too long. */
+  tick(): void {
+    const now = this.#edge.now();
+    for (const waiting of this.#waiting) {
+      if (now < waiting.until) continue;
+      if (!this.#exceeded) this.#edge.onOver();
+      this.#exceeded = true;
+      this.#pass(waiting, "over");
+    }
+  }
+
+  /** Idle slots above this child's share go back. */
+  #giveBackExcess(): void {
+    const above = this.#keep === null ? 0 : this.#idle + this.#busy - this.#keep;
+    this.#giveBack(Math.min(this.#idle, Math.max(0, above)));
+  }
+
+  /** Idle slots find their message, or go back if none may rest here. */
+  #serve(): void {
+    for (const waiting of this.#waiting) {
+      if (this.#idle === 0) break;
+      this.#idle--;
+      this.#busy++;
+      this.#pass(waiting, "slot");
+    }
+    if (this.#idleBack) this.#giveBack(this.#idle);
+  }
+
+  #giveBack(count: number): void {
+    this.#idle -= count;
+    this.#back += count;
+  }
+
+  #pass(waiting: Waiting, how: Passage): void {
+    this.#waiting.delete(waiting);
+    waiting.settle(how);
+  }
+
+  /**
+   * The supervisor must know when slots come back, and when more could be used than it knows of: the last idle one
+   * was taken, or a message waits. That fewer are needed it learns with the next report.
+   */
+  #reportIfDue(): void {
+    if (this.#reporting || !this.#due()) return;
+    this.#reporting = true;
+    this.#edge.defer(() => {
+      this.#reporting = false;
+      if (this.#due()) this.#report();
+    });
+  }
+
+  #due(): boolean {
+    if (this.#back > 0) return true;
+    if (this.#idle > 0) return false;
+    return this.#need > this.#toldNeed || (this.#unasked && this.#waiting.size > 0);
+  }
+
+  get #need(): number {
+    return this.#busy + this.#waiting.size;
+  }
+
+  #report(): void {
+    this.#toldNeed = this.#need;
+    const report: SlotReport = { type: "slots", turn: ++this.#turn, back: this.#back, need: this.#need };
+    if (this.#back > 0) this.#backTurn = this.#turn;
+    this.#back = 0;
+    this.#unasked = false;
+    for (const waiting of this.#waiting) if (waiting.turn === 0) waiting.turn = this.#turn;
+    this.#edge.send(report);
+  }
+}

@@ -1,0 +1,44 @@
+/** Files in memory, sealed: what a scanner is passed cannot be changed by whoever has passed it. */
+import { dlopen, FFIType, ptr } from "bun:ffi";
+import { writeSync } from "node:fs";
+import { check, closeDescriptor } from "./libc.ts";
+
+const { symbols: libc } = dlopen("libc.so.6", {
+  // int memfd_create(const char *name, unsigned int flags);
+  memfd_create: { args: [FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
+  // int fcntl(int fd, int cmd, int arg);
+  fcntl: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+});
+
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE of fcntl.h. */
+const ALL_SEALS = 1 | 2 | 4 | 8;
+/** What /proc shows of the file; kept alive, since its address is handed out. */
+const NAME: Uint8Array = Buffer.from("clamav-milter\0");
+
+/**
+ * The descriptor of a file in memory with these bytes, which nobody can change any more.
+ * @throws OsError or Error of the system call that failed
+ */
+export function sealedFile(parts: Iterable<Uint8Array>): number {
+  const fd = check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  try {
+    for (const part of parts) {
+      for (let at = 0; at < part.length; ) at += writeSync(fd, part, at, part.length - at);
+    }
+    check("fcntl", libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS));
+    return fd;
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+}
+
+/** Whether a file in memory is sealed against every change. False for any other file. */
+export function isSealed(fd: number): boolean {
+  const seals = libc.fcntl(fd, F_GET_SEALS, 0);
+  return seals >= 0 && (seals & ALL_SEALS) === ALL_SEALS;
+}
