@@ -16,10 +16,12 @@ import { lackingText } from "../response/actions.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
-import type { FilterWorld } from "./filter.ts";
+import type { MailDesk } from "./conclusion.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import { Gate } from "./gate.ts";
 import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
+import { mailDesk } from "./mail-desk.ts";
 import { mtaTraces } from "./mta-trace.ts";
 import { responseRules } from "./response-rules.ts";
 import { makePool, remoteHost, scannersOf } from "./scanners.ts";
@@ -93,6 +95,7 @@ function serve(
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
   const endless = new EndlessMessages();
+  const desk = mailDesk(keeper);
   let health = options.scanners;
   const poolOf = (settings: Settings): ScannerPool => makePool(settings, health, keeper, monotonic);
   const scanWorld = (pool: ScannerPool): ScanWorld => ({
@@ -108,7 +111,7 @@ function serve(
     defer: setImmediate,
     onOver: () => log("warning", overText(current)),
   });
-  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, keeper, log);
+  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, keeper, desk);
   const retired = new Map<ScannerPool, number>();
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
@@ -132,7 +135,7 @@ function serve(
         pool = poolOf(next);
       }
       current = next;
-      world = makeWorld(next, options, scanWorld(pool), slots, keeper, log);
+      world = makeWorld(next, options, scanWorld(pool), slots, keeper, desk);
     },
     learn: (scanners) => {
       health = scanners;
@@ -178,8 +181,9 @@ function makeWorld(
   scan: ScanWorld,
   slots: Slots,
   keeper: KeeperLink,
-  log: Log,
+  desk: MailDesk,
 ): FilterWorld {
+  const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
   const rules = responseRules(settings);
   let lackingTold = false;
@@ -209,6 +213,8 @@ function makeWorld(
     now: monotonic,
     scanHost: (server) => hostOfServer.get(server) ?? null,
     hostName: options.hostName,
+    desk,
+    broadcast: settings.broadcast !== null,
     onLacking: (actions) => {
       if (lackingTold) return;
       lackingTold = true;

@@ -1,7 +1,8 @@
 import type { MilterError } from "../milter/milter-error.ts";
 import { MilterSession } from "../milter/session.ts";
 import { PROGRESS_INTERVAL } from "../scan/budget.ts";
-import { Filter, type FilterWorld } from "./filter.ts";
+import { Filter } from "./filter.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
 import { wantedOf } from "./wanted.ts";
 
@@ -53,7 +54,7 @@ export class Connexion {
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(world.responseRules, world.dontWait),
+      wantedOf(world.responseRules, world.dontWait, world.desk.macros),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,

@@ -1,50 +1,22 @@
-import type { Log } from "../log/log.ts";
 import { Action, Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
 import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
-import type { SessionTrace } from "../milter/trace.ts";
-import { decideConnexion, type ScanRules } from "../policy/connexion.ts";
+import { decideConnexion } from "../policy/connexion.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
 import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
-import { planResponse } from "../response/plan.ts";
-import type { MessageFacts, Outcome, ResponseRules } from "../response/rules.ts";
-import { type ScanWorld, startScan } from "../scan/job.ts";
-import type { SpoolEdge } from "../scan/spool.ts";
+import type { MessageFacts, Outcome } from "../response/rules.ts";
+import { startScan } from "../scan/job.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
+import { type Conclusion, type Judged, quickConclusion, slowConclusion } from "./conclusion.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import { Message } from "./message.ts";
 import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
-import type { Slots } from "./slots.ts";
-
-/** What all connexions of a child share. */
-export interface FilterWorld {
-  readonly scanRules: ScanRules;
-  readonly responseRules: ResponseRules;
-  /** Bytes; a longer message is not scanned. 0: no limit. */
-  readonly scanSizeLimit: number;
-  readonly logClean: boolean;
-  readonly scan: ScanWorld;
-  /** Milliseconds that a message has from its end to its verdict. */
-  readonly budget: number;
-  /** A message in scanning holds one of these. */
-  readonly slots: Slots;
-  /** Milliseconds that a message waits for a slot, `--timeout`; 0: as long as its budget allows. */
-  readonly slotTimeout: number;
-  readonly dontWait: boolean;
-  readonly spool: SpoolEdge;
-  readonly log: Log;
-  /** Makes the trace of one connexion; null: none is wanted. */
-  readonly openTrace: (() => SessionTrace) | null;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
-  /** The host that scanned, as `X-Virus-Scanned` names it: the server's name, or null for this host. */
-  readonly scanHost: (server: string) => string | null;
-  readonly hostName: string;
-  /** An action that the options need was not granted: told once by whoever logs it. */
-  readonly onLacking: (actions: number) => void;
-}
 
 const CONTINUE: Verdict = { kind: "continue" };
+
+/** A new one each time: it stands for the message in hand. */
+const pastCancelling = (): { cancel(): void } => ({ cancel: () => {} });
 
 /** Decides on the mail of one MTA connexion. */
 export class Filter implements SessionHandler {
@@ -56,7 +28,9 @@ export class Filter implements SessionHandler {
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
-  #job: SlotJob | null = null;
+  /** What the message waits for after its end. */
+  #job: { cancel(): void } | null = null;
+  #helo = "";
   /** Mail of this machine is refused at its end only: Postfix would keep it queued for ever. */
   #fromHere = false;
 
@@ -89,7 +63,9 @@ export class Filter implements SessionHandler {
     return { kind: "accept" };
   }
 
-  helo(_name: string): void {}
+  helo(name: string): void {
+    this.#helo = name;
+  }
 
   mail(sender: string): Verdict {
     this.#forget();
@@ -133,23 +109,8 @@ export class Filter implements SessionHandler {
       this.#conclude(message, early, started);
       return;
     }
-    const job = this.#startJob(message, started);
-    this.#job = job;
-    job.verdict
-      .then((verdict) => {
-        // An aborted message needs no answer, and must not get that of the one after it.
-        if (this.#job !== job) return;
-        if (verdict === null) this.#sendAway(message, started);
-        else this.#conclude(message, verdict, started);
-      })
-      .catch((error: unknown) => {
-        // A fault of ours: the message must be answered all the same, and not as clean.
-        this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
-        // The fault of an aborted message is not that of the one after it.
-        if (this.#job !== null && this.#job !== job) return;
-        this.#forget();
-        this.#session.finish([], { kind: "tempfail" });
-      });
+    if (this.#mayBeOwn(message)) this.#askWhetherOwn(message, started);
+    else this.#scan(message, started);
   }
 
   abort(): void {
@@ -183,13 +144,76 @@ export class Filter implements SessionHandler {
     this.#logMessage(queueId, message, NO_PLACE, "tempfailed", started);
   }
 
+  /** What takes time goes on until the message is answered or aborted: an aborted one needs no answer. */
+  #when<T>(job: { cancel(): void }, result: Promise<T>, then: (value: T) => void): void {
+    this.#job = job;
+    result
+      .then((value) => {
+        // An aborted message must not get the answer of the one after it.
+        if (this.#job === job) then(value);
+      })
+      .catch((error: unknown) => {
+        // A fault of ours: the message must be answered all the same, and not as clean.
+        this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
+        // The fault of an aborted message is not that of the one after it.
+        if (this.#job !== null && this.#job !== job) return;
+        this.#forget();
+        this.#session.finish([], { kind: "tempfail" });
+      });
+  }
+
+  #scan(message: Message, started: number): void {
+    const job = this.#startJob(message, started);
+    this.#when(job, job.verdict, (verdict) => {
+      if (verdict === null) this.#sendAway(message, started);
+      else this.#conclude(message, verdict, started);
+    });
+  }
+
+  /** Our own mail passes unscanned: it may carry the virus that it reports (decisions 6). */
+  #mayBeOwn(message: Message): boolean {
+    return message.ownCode !== null && this.#fromHere && message.sender === "<>" && message.allRecipients;
+  }
+
+  #askWhetherOwn(message: Message, started: number): void {
+    const asked = this.#world.desk
+      .isOwn(message.ownCode ?? "", message.messageId, message.recipients)
+      .catch(() => false);
+    this.#when(pastCancelling(), asked, (own) => {
+      if (!own) return this.#scan(message, started);
+      this.#world.log("verbose", `${this.#queueId}: not scanned: a notice of our own`);
+      this.#forget();
+      this.#session.finish([], { kind: "accept" });
+    });
+  }
+
   #conclude(message: Message, scan: ScanVerdict, started: number): void {
-    const plan = planResponse(scan, this.#world.responseRules, this.#facts(message, scan));
+    const judged = this.#judged(message, scan);
+    const quick = quickConclusion(judged);
+    if (quick !== null) this.#answer(message, scan, quick, started);
+    else {
+      this.#when(pastCancelling(), slowConclusion(judged), (conclusion) =>
+        this.#answer(message, scan, conclusion, started),
+      );
+    }
+  }
+
+  #answer(message: Message, scan: ScanVerdict, conclusion: Conclusion, started: number): void {
+    const { plan, modifications } = conclusion;
     const queueId = this.#queueId;
     this.#forget();
-    this.#session.finish(plan.modifications, plan.verdict);
+    this.#session.finish(modifications, plan.verdict);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
     this.#logMessage(queueId, message, scan, plan.outcome, started);
+  }
+
+  #judged(message: Message, scan: ScanVerdict): Judged {
+    const { responseRules: rules, desk, broadcast, log } = this.#world;
+    const facts = this.#facts(message, scan);
+    const macro = (name: string): string | undefined => this.#session.macros.get(name);
+    const queueId = this.#queueId;
+    const client = this.#client;
+    return { message, scan, rules, facts, client, helo: this.#helo, queueId, macro, broadcast, desk, log };
   }
 
   get #queueId(): string {
@@ -214,13 +238,14 @@ export class Filter implements SessionHandler {
   }
 
   #facts(message: Message, scan: ScanVerdict): MessageFacts {
-    const scanHost = scan.kind === "clean" ? this.#world.scanHost(scan.server) : null;
+    const scanned = scan.kind === "clean" || scan.kind === "infected";
+    const scanHost = scanned ? this.#world.scanHost(scan.server) : null;
     return {
       statusHeaders: message.statusHeaders,
       fromMdaemon: message.fromMdaemon,
-      subject: null,
+      subject: message.subject,
       recipients: message.recipients,
-      allRecipients: true,
+      allRecipients: message.allRecipients,
       spfPass: false,
       host: scanHost ?? this.#thisHost(),
       mayAddHeaders: (this.#agreement.actions & Action.addHeaders) !== 0,

@@ -10,9 +10,14 @@ import type { ResponseRules } from "../response/rules.ts";
  *
  * The queue id is asked for at every stage at which an MTA may know it: sendmail from MAIL on, Postfix from
  * DATA on. No list is asked for at the end of the headers: Postfix would send it before every header.
+ * @param further macros that the template of notices names, without braces
  * @param refusesAtMail whether a sender may be told at MAIL to come later: then MAIL has to be answered
  */
-export function wantedOf(rules: ResponseRules, refusesAtMail = false): Wanted {
+export function wantedOf(
+  rules: ResponseRules,
+  refusesAtMail = false,
+  further: readonly string[] = [],
+): Wanted {
   return {
     actions: neededActions(rules),
     steps:
@@ -31,7 +36,7 @@ export function wantedOf(rules: ResponseRules, refusesAtMail = false): Wanted {
       mail: ["i", "{auth_authen}", "{auth_type}", "{mail_addr}"],
       rcpt: ["i", "{rcpt_addr}", "{rcpt_mailer}"],
       data: ["i"],
-      endOfMessage: ["i"],
+      endOfMessage: ["i", ...further.map((name) => (name.length === 1 ? name : `{${name}}`))],
     },
   };
 }

@@ -20,6 +20,8 @@ export interface CrewPlan {
   readonly children: number;
   readonly options: Omit<ChildOptions, "listeners" | "scanners">;
   readonly listeners: readonly number[];
+  /** A socket for broadcasts, for the keeper; or null. */
+  readonly broadcast: number | null;
 }
 
 /** All processes below the supervisor: the keeper and the milter children, and the links between them. */
@@ -102,10 +104,17 @@ export class Crew {
   }
 
   #keeperEvents(): PlaceEvents {
+    const { broadcast } = this.#plan;
     return {
-      start: (events) => startRole("keeper", [], this.#scanners.watchKeeper(events)),
+      start: (events) =>
+        startRole("keeper", broadcast === null ? [] : [broadcast], this.#scanners.watchKeeper(events)),
       onStarted: (role) =>
-        role.send({ type: "start", settings: this.#settings, scanners: this.#scanners.state }),
+        role.send({
+          type: "start",
+          settings: this.#settings,
+          scanners: this.#scanners.state,
+          broadcast: broadcast !== null,
+        }),
       onReady: (role) => {
         for (const place of this.#children) {
           if (place.anyRole !== null) this.#link(place.anyRole, role);

@@ -1,4 +1,6 @@
-import { Filter, type FilterWorld } from "../../src/child/filter.ts";
+import type { MailDesk } from "../../src/child/conclusion.ts";
+import { Filter } from "../../src/child/filter.ts";
+import type { FilterWorld } from "../../src/child/filter-world.ts";
 import { Slots } from "../../src/child/slots.ts";
 import { wantedOf } from "../../src/child/wanted.ts";
 import type { ClamdError } from "../../src/clamd/clamd-error.ts";
@@ -46,9 +48,20 @@ export type WorldChanges = Partial<FilterWorld["responseRules"]> &
     Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost" | "dontWait" | "slotTimeout">
   > & {
     spool?: SpoolLab;
+    desk?: MailDesk;
     /** Slots that the child has. */
     granted?: number;
   };
+
+/** A keeper that keeps everything and knows nothing. */
+const DESK: MailDesk = {
+  keep: async () => "",
+  checkSpf: async () => "none",
+  isOwn: async () => false,
+  texts: async () => ({ signature: null, macros: [], wantsHeaders: false }),
+  macros: [],
+  wantsHeaders: false,
+};
 
 export function filterLab(changes: WorldChanges = {}): FilterLab {
   const spool = changes.spool ?? spoolLab();
@@ -71,6 +84,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     scanRules: { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [], ...changes },
     responseRules: {
       ...RULES,
+      notices: false,
       ourVersion: "9.9",
       ...changes,
     },
@@ -100,6 +114,8 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     openTrace: null,
     now: () => lab.now,
     scanHost: changes.scanHost ?? (() => null),
+    desk: changes.desk ?? DESK,
+    broadcast: false,
     hostName: changes.hostName ?? "filter.example",
     onLacking: (actions) => void lacking.push(actions),
   };
