@@ -144,8 +144,6 @@ describe("servers", () => {
 describe("warnings", () => {
   const OPEN = "LocalSocket /run/clamd.ctl\n";
   const cases: readonly (readonly [string, string, string, number, string])[] = [
-    ["notices", "-e --no-check-cf /s", LOCAL, 1000, "not available yet, though on by default"],
-    ["notices", "-e --no-check-cf /s", LOCAL, 1000, "notices of infected mail"],
     ["root", `${QUIET} /s`, LOCAL, 0, "running as root: set User in /etc/clamd.conf"],
     ["inet without --local", `${QUIET} inet:8891`, LOCAL, 1000, "inet:8891 without --local"],
     ["AlertExceedsMax", `${QUIET} /s`, OPEN, 1000, "AlertExceedsMax yes in /etc/clamd.conf"],
