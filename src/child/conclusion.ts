@@ -43,6 +43,8 @@ export interface Judged {
   readonly queueId: string;
   readonly macro: (name: string) => string | undefined;
   readonly broadcast: boolean;
+  /** Whether nobody is to be told by mail. */
+  readonly silent: boolean;
   readonly desk: MailDesk;
   readonly log: Log;
 }
@@ -54,9 +56,10 @@ export interface Conclusion {
 }
 
 /** The conclusion when nobody has to be asked and nothing to be kept, as with most mail; else null. */
-export function quickConclusion({ scan, rules, facts, broadcast }: Judged): Conclusion | null {
+export function quickConclusion(judged: Judged): Conclusion | null {
+  const { scan, rules, facts, broadcast } = judged;
   if (needsSpf(scan, rules)) return null;
-  const plan = planResponse(scan, rules, facts);
+  const plan = planOf(judged, facts);
   if (plan.sign || needsKeeping(plan, broadcast)) return null;
   return { plan, modifications: plan.modifications };
 }
@@ -65,7 +68,7 @@ export function quickConclusion({ scan, rules, facts, broadcast }: Judged): Conc
 export async function slowConclusion(judged: Judged): Promise<Conclusion> {
   const { scan, rules, facts, broadcast, queueId, log } = judged;
   const spfPass = needsSpf(scan, rules) && (await passesSpf(judged));
-  const plan = planResponse(scan, rules, { ...facts, spfPass });
+  const plan = planOf(judged, { ...facts, spfPass });
   if (plan.sign) return { plan, modifications: [...plan.modifications, ...(await signature(judged))] };
   if (!needsKeeping(plan, broadcast)) return { plan, modifications: plan.modifications };
   try {
@@ -81,6 +84,11 @@ export async function slowConclusion(judged: Judged): Promise<Conclusion> {
     const deferred = planUnstored();
     return { plan: deferred, modifications: deferred.modifications };
   }
+}
+
+function planOf({ scan, rules, silent }: Judged, facts: MessageFacts): ResponsePlan {
+  const plan = planResponse(scan, rules, facts);
+  return silent ? { ...plan, notice: null, reports: [] } : plan;
 }
 
 function needsKeeping(plan: ResponsePlan, broadcast: boolean): boolean {

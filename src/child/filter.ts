@@ -172,13 +172,16 @@ export class Filter implements SessionHandler {
 
   /** Our own mail passes unscanned: it may carry the virus that it reports (decisions 6). */
   #mayBeOwn(message: Message): boolean {
-    return message.ownCode !== null && this.#fromHere && message.sender === "<>" && message.allRecipients;
+    // Postfix gives the null sender of mail from the command line without brackets.
+    const fromNobody = message.sender === "<>" || message.sender === "";
+    return message.ownCode !== null && this.#fromHere && fromNobody;
   }
 
   #askWhetherOwn(message: Message, started: number): void {
-    const asked = this.#world.desk
-      .isOwn(message.ownCode ?? "", message.messageId, message.recipients)
-      .catch(() => false);
+    const { desk } = this.#world;
+    const asked = message.allRecipients
+      ? desk.isOwn(message.ownCode ?? "", message.messageId, message.recipients).catch(() => false)
+      : Promise.resolve(false);
     this.#when(pastCancelling(), asked, (own) => {
       if (!own) return this.#scan(message, started);
       this.#world.log("verbose", `${this.#queueId}: not scanned: a notice of our own`);
@@ -213,7 +216,22 @@ export class Filter implements SessionHandler {
     const macro = (name: string): string | undefined => this.#session.macros.get(name);
     const queueId = this.#queueId;
     const client = this.#client;
-    return { message, scan, rules, facts, client, helo: this.#helo, queueId, macro, broadcast, desk, log };
+    // Of mail that claims to be ours nothing is told, whether it is or not: telling of it could go on for ever.
+    const silent = this.#mayBeOwn(message);
+    return {
+      message,
+      scan,
+      rules,
+      facts,
+      silent,
+      client,
+      helo: this.#helo,
+      queueId,
+      macro,
+      broadcast,
+      desk,
+      log,
+    };
   }
 
   get #queueId(): string {
