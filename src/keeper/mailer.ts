@@ -93,6 +93,11 @@ export class Mailer {
     );
   }
 
+  /** Writes down what is not written yet. */
+  stop(): void {
+    if (this.#unsaved) this.#save(this.#edge.stamp().time);
+  }
+
   #omit(names: readonly string[], queueId: string, recipients: number): void {
     const { time } = this.#edge.stamp();
     this.#omitted = omitting(this.#omitted ?? nothingOmitted(time), names, queueId, recipients);

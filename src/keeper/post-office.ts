@@ -72,6 +72,7 @@ export class PostOffice {
   }
 
   async stop(): Promise<void> {
+    this.mailer.stop();
     await this.#opened?.stop(FAREWELL);
   }
 
