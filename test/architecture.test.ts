@@ -33,8 +33,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "scan",
     "signature",
   ],
-  keeper: ["access", "clamd", "config", "ipc", "log", "notify", "os", "scan", "spf"],
-  supervisor: ["clamd", "cli", "config", "ipc", "log", "notify", "os", "scan"],
+  keeper: ["access", "clamd", "config", "ipc", "log", "notify", "os", "policy", "scan", "spf"],
+  supervisor: ["clamd", "cli", "config", "ipc", "log", "notify", "os", "policy", "scan"],
   // The only file at the top that is more than a value.
   "main.ts": ["child", "ipc", "keeper", "supervisor"],
   "version.ts": [],

@@ -2,7 +2,7 @@ import { hrtime } from "node:process";
 import type { ScannerHealth } from "../clamd/health.ts";
 import type { ScannerPool } from "../clamd/pool.ts";
 import type { Settings } from "../config/settings.ts";
-import { type ChildOptions, checkToChild } from "../ipc/messages.ts";
+import { type ChildOptions, checkToChild, type ToChild } from "../ipc/messages.ts";
 import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
 import type { SlotWord } from "../ipc/slot-messages.ts";
@@ -11,7 +11,6 @@ import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
-import { parseNetworks } from "../policy/networks.ts";
 import { lackingText } from "../response/actions.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
@@ -23,6 +22,8 @@ import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
 import { mailDesk } from "./mail-desk.ts";
 import { mtaTraces } from "./mta-trace.ts";
+import { PolicyTables } from "./policy-tables.ts";
+import { makePolicyWorld } from "./policy-world.ts";
 import { responseRules } from "./response-rules.ts";
 import { makePool, remoteHost, scannersOf } from "./scanners.ts";
 import { Slots } from "./slots.ts";
@@ -49,19 +50,33 @@ export async function runChild(): Promise<void> {
     log: (level, text) => keeper.log(level, text),
   });
   keeper.onAccess = (access) => gate.take(access);
+  const tables = new PolicyTables(monotonic);
+  const desk = mailDesk(keeper);
   let service: Service | null = null;
+  /** What came while the tables were waited for. */
+  const early: ToChild[] = [];
+  keeper.onWhitelist = (portion) => {
+    if (tables.takeWhitelist(portion)) service?.relist();
+  };
+  const begin = (settings: Settings, options: ChildOptions): void => {
+    service = serve(settings, options, { keeper, gate, tables, end, desk });
+    for (const message of early.splice(0)) tell(service, message);
+  };
   const end: RoleEnd = await joinSupervisor((message) => {
     const known = checkToChild(message);
     if (known === null) return;
     if (known.type === "start") {
-      takePlace(known.options.jail);
-      service = serve(known.settings, known.options, keeper, gate, end);
+      const { settings, options } = known;
+      takePlace(options.jail);
+      // No mail is judged without the lists that are to be kept to.
+      void tables.came(settings).then(() => begin(settings, options));
     } else if (known.type === "keeper") attach(keeper, known.number);
-    else if (known.type === "settings") service?.renew(known.settings);
-    else if (known.type === "scanners") service?.learn(known.scanners);
-    else if (known.type === "endless") service?.remember(known.hashes);
-    else if (known.type === "slots") service?.hear(known);
-    else if (known.type === "drain") service?.stop();
+    else if (known.type === "blacklist" || known.type === "unblacklist") {
+      if (tables.takeBlacklist(known)) end.send({ type: "blacklistNext" });
+    } else if (service !== null) tell(service, known);
+    // One that holds no mail yet has nothing to finish.
+    else if (known.type === "drain") process.exit(0);
+    else early.push(known);
   });
 }
 
@@ -72,9 +87,20 @@ function takePlace(jail: string | null): void {
   else if (process.getuid?.() !== 0) dropAllRights();
 }
 
+/** What a child works with from its first moment on. */
+interface Links {
+  readonly desk: MailDesk;
+  readonly keeper: KeeperLink;
+  readonly gate: Gate;
+  readonly tables: PolicyTables;
+  readonly end: RoleEnd;
+}
+
 /** A child at work. */
 interface Service {
   renew(settings: Settings): void;
+  /** The whitelist is another. */
+  relist(): void;
   /** Takes what is known of the servers. */
   learn(scanners: readonly ScannerHealth[]): void;
   /** Takes the hashes of messages that no scanner gets through with. */
@@ -84,18 +110,20 @@ interface Service {
   stop(): void;
 }
 
+function tell(service: Service, message: ToChild): void {
+  if (message.type === "settings") service.renew(message.settings);
+  else if (message.type === "scanners") service.learn(message.scanners);
+  else if (message.type === "endless") service.remember(message.hashes);
+  else if (message.type === "slots") service.hear(message);
+  else if (message.type === "drain") service.stop();
+}
+
 /** Accepts mail. */
-function serve(
-  settings: Settings,
-  options: ChildOptions,
-  keeper: KeeperLink,
-  gate: Gate,
-  end: RoleEnd,
-): Service {
+function serve(settings: Settings, options: ChildOptions, links: Links): Service {
+  const { keeper, gate, end } = links;
   const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
   const endless = new EndlessMessages();
-  const desk = mailDesk(keeper);
   let health = options.scanners;
   const poolOf = (settings: Settings): ScannerPool => makePool(settings, health, keeper, monotonic);
   const scanWorld = (pool: ScannerPool): ScanWorld => ({
@@ -111,7 +139,7 @@ function serve(
     defer: setImmediate,
     onOver: () => log("warning", overText(current)),
   });
-  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, keeper, desk);
+  let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, links, log);
   const retired = new Map<ScannerPool, number>();
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
@@ -135,7 +163,10 @@ function serve(
         pool = poolOf(next);
       }
       current = next;
-      world = makeWorld(next, options, scanWorld(pool), slots, keeper, desk);
+      world = makeWorld(next, options, scanWorld(pool), slots, links, log);
+    },
+    relist: () => {
+      world = { ...world, policy: makePolicyWorld(current, options.hostName, links) };
     },
     learn: (scanners) => {
       health = scanners;
@@ -180,20 +211,14 @@ function makeWorld(
   options: ChildOptions,
   scan: ScanWorld,
   slots: Slots,
-  keeper: KeeperLink,
-  desk: MailDesk,
+  links: Links,
+  log: Log,
 ): FilterWorld {
-  const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
   const rules = responseRules(settings);
   let lackingTold = false;
   return {
-    scanRules: {
-      scanOutgoing: settings.scanOutgoing,
-      scanLocal: settings.scanLocal,
-      forceScan: settings.forceScan,
-      ignored: parseNetworks(settings.ignoreNets),
-    },
+    policy: makePolicyWorld(settings, options.hostName, links),
     responseRules: rules,
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
@@ -204,7 +229,7 @@ function makeWorld(
     dontWait: settings.dontWait,
     spool: {
       budget: new MemoryBudget(MEMORY),
-      openFile: () => keeper.takeFile(),
+      openFile: () => links.keeper.takeFile(),
       memoryFile: sealedFile,
       closeMemoryFile: closeDescriptor,
     },
@@ -213,7 +238,7 @@ function makeWorld(
     now: monotonic,
     scanHost: (server) => hostOfServer.get(server) ?? null,
     hostName: options.hostName,
-    desk,
+    desk: links.desk,
     broadcast: settings.broadcast !== null,
     onLacking: (actions) => {
       if (lackingTold) return;

@@ -4,7 +4,7 @@ import { PROGRESS_INTERVAL } from "../scan/budget.ts";
 import { Filter } from "./filter.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
-import { wantedOf } from "./wanted.ts";
+import { needsOf, wantedOf } from "./wanted.ts";
 
 type Socket = Bun.Socket<Connexion>;
 
@@ -54,7 +54,11 @@ export class Connexion {
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(world.responseRules, world.dontWait, world.desk.macros),
+      wantedOf(
+        world.responseRules,
+        needsOf(world.policy, world.openTrace !== null, world.dontWait, world.responseRules),
+        world.desk.macros,
+      ),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,

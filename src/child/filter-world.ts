@@ -1,15 +1,15 @@
 import type { Log } from "../log/log.ts";
 import type { SessionTrace } from "../milter/trace.ts";
-import type { ScanRules } from "../policy/connexion.ts";
 import type { ResponseRules } from "../response/rules.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import type { SpoolEdge } from "../scan/spool.ts";
 import type { MailDesk } from "./conclusion.ts";
+import type { PolicyWorld } from "./judge.ts";
 import type { Slots } from "./slots.ts";
 
 /** What all connexions of a child share. */
 export interface FilterWorld {
-  readonly scanRules: ScanRules;
+  readonly policy: PolicyWorld;
   readonly responseRules: ResponseRules;
   /** Bytes; a longer message is not scanned. 0: no limit. */
   readonly scanSizeLimit: number;

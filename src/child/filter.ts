@@ -1,8 +1,9 @@
-import { Action, Step } from "../milter/codes.ts";
+import type { Log } from "../log/log.ts";
+import { Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
 import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
-import { decideConnexion } from "../policy/connexion.ts";
+import { grantedFacts } from "../response/actions.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
 import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
 import type { MessageFacts, Outcome } from "../response/rules.ts";
@@ -10,13 +11,9 @@ import { startScan } from "../scan/job.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
 import { type Conclusion, type Judged, quickConclusion, slowConclusion } from "./conclusion.ts";
 import type { FilterWorld } from "./filter-world.ts";
+import { Judge } from "./judge.ts";
 import { Message } from "./message.ts";
 import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
-
-const CONTINUE: Verdict = { kind: "continue" };
-
-/** A new one each time: it stands for the message in hand. */
-const pastCancelling = (): { cancel(): void } => ({ cancel: () => {} });
 
 /** Decides on the mail of one MTA connexion. */
 export class Filter implements SessionHandler {
@@ -25,14 +22,13 @@ export class Filter implements SessionHandler {
   #world: FilterWorld;
   readonly #session: MilterSession;
   readonly #admitted: () => boolean;
+  readonly #judge: Judge;
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
   /** What the message waits for after its end. */
   #job: { cancel(): void } | null = null;
   #helo = "";
-  /** Mail of this machine is refused at its end only: Postfix would keep it queued for ever. */
-  #fromHere = false;
 
   /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
   constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
@@ -40,11 +36,8 @@ export class Filter implements SessionHandler {
     this.#worldNow = worldNow;
     this.#world = worldNow();
     this.#session = session;
-  }
-
-  /** Whether a verdict is due that only a scanner can give. */
-  get scanning(): boolean {
-    return this.#job !== null;
+    const log: Log = (level, text, fields) => this.#world.log(level, text, fields);
+    this.#judge = new Judge(this.#world.policy, session.macros, log);
   }
 
   negotiated(agreement: Agreement, lacking: number): void {
@@ -56,41 +49,44 @@ export class Filter implements SessionHandler {
     this.#client = client;
     this.#world = this.#worldNow();
     if (!this.#admitted()) return { kind: "tempfail" };
-    const decision = decideConnexion(client.family, client.address, this.#world.scanRules);
-    this.#fromHere = decision.origin === "thisMachine";
-    if (decision.kind === "scan") return CONTINUE;
-    this.#world.log("verbose", `not scanned: client=${this.#clientText()}: ${decision.reason}`);
-    return { kind: "accept" };
+    return this.#judge.connect(client, this.#world.policy);
   }
 
   helo(name: string): void {
     this.#helo = name;
+    this.#judge.helo(name);
   }
 
   mail(sender: string): Verdict {
     this.#forget();
     this.#world = this.#worldNow();
+    const verdict = this.#judge.mail(sender, this.#world.policy);
+    if (verdict.kind !== "continue") return verdict;
     const message = new Message(this.#world.spool, this.#world.scanSizeLimit, sender);
     this.#message = message;
-    if (!this.#world.dontWait || !this.#world.slots.full || this.#fromHere) return CONTINUE;
+    if (!this.#world.dontWait || !this.#world.slots.full || this.#judge.fromThisMachine) return verdict;
     this.#forget();
     this.#logMessage(this.#queueId, message, NO_PLACE, "tempfailed", this.#world.now());
     return OVERLOADED;
   }
 
   rcpt(recipient: string): Verdict {
-    this.#message?.addRecipient(recipient);
-    return CONTINUE;
+    const verdict = this.#judge.rcpt(recipient);
+    if (verdict.kind === "continue") this.#message?.addRecipient(recipient);
+    return verdict;
   }
 
   header(name: string, value: string): void {
     const ownSpace = (this.#agreement.steps & Step.headerLeadingSpace) !== 0;
     this.#message?.addHeader(name, ownSpace ? value : ` ${value}`);
+    this.#judge.header(name, value);
   }
 
   endOfHeaders(): Verdict {
     this.#message?.endHeaders();
-    return CONTINUE;
+    const verdict = this.#judge.endOfHeaders();
+    if (verdict.kind !== "continue") this.#forget();
+    return verdict;
   }
 
   body(bytes: Uint8Array): "continue" | "skip" {
@@ -104,13 +100,29 @@ export class Filter implements SessionHandler {
       return;
     }
     const started = this.#world.now();
+    const word = this.#judge.lastWord();
+    if (word === null) this.#scan(message, started);
+    else if (word instanceof Promise) {
+      void word.then((late) => {
+        // An aborted message needs no answer.
+        if (this.#message !== message) return;
+        if (late === null) this.#scan(message, started);
+        else this.#say(late);
+      });
+    } else this.#say(word);
+  }
+
+  /** Answers a message that is not scanned. */
+  #say(verdict: Verdict): void {
+    this.#forget();
+    this.#session.finish([], verdict);
+  }
+
+  #scan(message: Message, started: number): void {
     const early = message.complete();
-    if (early !== null) {
-      this.#conclude(message, early, started);
-      return;
-    }
-    if (this.#mayBeOwn(message)) this.#askWhetherOwn(message, started);
-    else this.#scan(message, started);
+    if (early !== null) this.#conclude(message, early, started);
+    else if (this.#mayBeOwn(message)) this.#askWhetherOwn(message, started);
+    else this.#haveScanned(message, started);
   }
 
   abort(): void {
@@ -162,7 +174,7 @@ export class Filter implements SessionHandler {
       });
   }
 
-  #scan(message: Message, started: number): void {
+  #haveScanned(message: Message, started: number): void {
     const job = this.#startJob(message, started);
     this.#when(job, job.verdict, (verdict) => {
       if (verdict === null) this.#sendAway(message, started);
@@ -174,19 +186,18 @@ export class Filter implements SessionHandler {
   #mayBeOwn(message: Message): boolean {
     // Postfix gives the null sender of mail from the command line without brackets.
     const fromNobody = message.sender === "<>" || message.sender === "";
-    return message.ownCode !== null && this.#fromHere && fromNobody;
+    return message.ownCode !== null && this.#judge.fromThisMachine && fromNobody;
   }
 
   #askWhetherOwn(message: Message, started: number): void {
-    const { desk } = this.#world;
-    const asked = message.allRecipients
-      ? desk.isOwn(message.ownCode ?? "", message.messageId, message.recipients).catch(() => false)
+    const { ownCode, messageId, recipients, allRecipients } = message;
+    const asked = allRecipients
+      ? this.#world.desk.isOwn(ownCode ?? "", messageId, recipients).catch(() => false)
       : Promise.resolve(false);
-    this.#when(pastCancelling(), asked, (own) => {
-      if (!own) return this.#scan(message, started);
+    this.#when({ cancel: () => {} }, asked, (own) => {
+      if (!own) return this.#haveScanned(message, started);
       this.#world.log("verbose", `${this.#queueId}: not scanned: a notice of our own`);
-      this.#forget();
-      this.#session.finish([], { kind: "accept" });
+      this.#say({ kind: "accept" });
     });
   }
 
@@ -195,7 +206,7 @@ export class Filter implements SessionHandler {
     const quick = quickConclusion(judged);
     if (quick !== null) this.#answer(message, scan, quick, started);
     else {
-      this.#when(pastCancelling(), slowConclusion(judged), (conclusion) =>
+      this.#when({ cancel: () => {} }, slowConclusion(judged), (conclusion) =>
         this.#answer(message, scan, conclusion, started),
       );
     }
@@ -206,6 +217,7 @@ export class Filter implements SessionHandler {
     const queueId = this.#queueId;
     this.#forget();
     this.#session.finish(modifications, plan.verdict);
+    if (scan.kind === "infected" && plan.alarm) this.#judge.infected(scan.names);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
     this.#logMessage(queueId, message, scan, plan.outcome, started);
   }
@@ -266,11 +278,7 @@ export class Filter implements SessionHandler {
       allRecipients: message.allRecipients,
       spfPass: false,
       host: scanHost ?? this.#thisHost(),
-      mayAddHeaders: (this.#agreement.actions & Action.addHeaders) !== 0,
-      mayChangeHeaders: (this.#agreement.actions & Action.changeHeaders) !== 0,
-      mayAddRecipients: (this.#agreement.actions & Action.addRecipient) !== 0,
-      mayDeleteRecipients: (this.#agreement.actions & Action.deleteRecipient) !== 0,
-      mayChangeBody: (this.#agreement.actions & Action.changeBody) !== 0,
+      ...grantedFacts(this.#agreement.actions),
       leadingSpace: (this.#agreement.steps & Step.headerLeadingSpace) !== 0,
     };
   }
@@ -279,10 +287,6 @@ export class Filter implements SessionHandler {
   #thisHost(): string {
     const { hostName } = this.#world;
     return hostName.includes(".") ? hostName : (this.#session.macros.get("j") ?? hostName);
-  }
-
-  #clientText(): string {
-    return `${this.#client.host}[${this.#client.address}]`;
   }
 
   #forget(): void {

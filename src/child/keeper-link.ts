@@ -1,7 +1,8 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type AccessState, checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
-import type { KeepOrder, MailTexts } from "../ipc/notice-messages.ts";
+import type { MailTexts } from "../ipc/notice-messages.ts";
+import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { receiveUnder, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, duplicate } from "../os/libc.ts";
@@ -23,8 +24,8 @@ const ANSWER_PATIENCE = 10_000;
 /** Milliseconds that the keeper may take for a name: its own bound, and some. */
 const NAME_PATIENCE = 7_000;
 
-/** Milliseconds for what is written and synced, or asked of name servers all over the world. */
-const KEEP_PATIENCE = 60_000;
+/** Milliseconds that sendmail may take to say where a recipient leads. */
+const BLACK_HOLE_PATIENCE = 15_000;
 
 /** Somebody who waits for a descriptor or a word. */
 interface Waiting<T> {
@@ -41,6 +42,7 @@ interface Waiting<T> {
 export class KeeperLink {
   readonly #waiting = new Map<number, Waiting<number>>();
   readonly #unnamed = new Map<number, Waiting<string>>();
+  readonly #unexpanded = new Map<number, Waiting<boolean>>();
   readonly #spare: number[] = [];
   #channel: Channel | null = null;
   #passingFd = -1;
@@ -56,6 +58,8 @@ export class KeeperLink {
   onTexts: (texts: MailTexts) => void = () => {};
   /** Takes the access tables whenever they come. */
   onAccess: (access: AccessState) => void = () => {};
+  /** Takes the whitelist, portion by portion, whenever it comes. */
+  onWhitelist: (portion: Extract<PolicyAnswer, { type: "whitelist" }>) => void = () => {};
 
   /** Takes a new link; the old one's keeper is gone. */
   async attach(channelFd: number, passingFd: number): Promise<void> {
@@ -70,7 +74,9 @@ export class KeeperLink {
     this.#detach();
     this.#channel = channel;
     this.#passingFd = passingFd;
-    for (const waiting of [...this.#waiting.values(), ...this.#unnamed.values()]) this.#send(waiting);
+    for (const asked of [this.#waiting, this.#unnamed, this.#unexpanded]) {
+      for (const waiting of asked.values()) this.#send(waiting);
+    }
     if (this.#accessWanted) channel.send({ type: "access" });
     if (this.#textsWanted) channel.send({ type: "texts" });
     this.#orderFiles();
@@ -85,10 +91,12 @@ export class KeeperLink {
 
   /**
    * A connexion to the server of that name in the settings.
-   * @param deadline milliseconds
+   * @param patience milliseconds
    * @throws ClamdError `CLAMD_CONNECT`
    */
-  async connect(server: string, deadline: number): Promise<number> {
+  async connect(server: string, patience: number): Promise<number> {
+    // A whole number: the keeper closes the link to who sends it anything else.
+    const deadline = Math.ceil(patience);
     try {
       return await this.#request({ type: "connect", server, deadline }, deadline + ANSWER_PATIENCE);
     } catch (error) {
@@ -124,27 +132,22 @@ export class KeeperLink {
   }
 
   /**
-   * Has everything kept that must be on the disk before an infected message is answered.
-   * @param message its descriptor, which stays open here, or null when it is not needed
-   * @returns where the copy is, or ""
-   * @throws Error when it is not sure that all is kept
+   * Asks the keeper something that it answers in a word.
+   * @param patience milliseconds
+   * @param message a descriptor that goes with it, which stays open here
+   * @throws Error when the keeper cannot do it or does not answer
    */
-  keep(order: KeepOrder, message: number | null): Promise<string> {
-    const request = { type: "keep", order, message: message !== null };
+  askWord(order: object, patience: number, message: number | null = null): Promise<string> {
     // A keeper that follows is given it once more, whatever has become of the message meanwhile.
-    const copy = message === null ? undefined : duplicate(message);
-    return this.#ask(this.#unnamed, request, KEEP_PATIENCE, copy);
+    return this.#ask(this.#unnamed, order, patience, message === null ? undefined : duplicate(message));
   }
 
-  /** Whether that address may send mail of the sender's domain. @throws Error when the keeper cannot tell */
-  checkSpf(address: string, sender: string, helo: string): Promise<string> {
-    return this.#ask(this.#unnamed, { type: "spf", address, sender, helo }, KEEP_PATIENCE);
-  }
-
-  /** Whether a message with that code is our own. @throws Error when the keeper cannot tell */
-  async isOwn(code: string, messageId: string, recipients: readonly string[]): Promise<boolean> {
-    const request = { type: "own", code, messageId, recipients };
-    return (await this.#ask(this.#unnamed, request, NAME_PATIENCE)) === "yes";
+  /**
+   * Whether mail to that address goes to /dev/null.
+   * @throws Error when the keeper cannot tell
+   */
+  leadsToNull(address: string): Promise<boolean> {
+    return this.#ask(this.#unexpanded, { type: "blackHole", address }, BLACK_HOLE_PATIENCE);
   }
 
   /** A spool file, at once; null when none is at hand. */
@@ -253,6 +256,15 @@ export class KeeperLink {
     }
     if (answer.type === "texts") {
       this.onTexts(answer);
+      return;
+    }
+    if (answer.type === "whitelist") {
+      this.onWhitelist(answer);
+      return;
+    }
+    if (answer.type === "blackHole") {
+      this.#unexpanded.get(answer.id)?.resolve(answer.discards);
+      this.#unexpanded.delete(answer.id);
       return;
     }
     const unnamed = this.#unnamed.get(answer.id);

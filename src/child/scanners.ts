@@ -10,7 +10,10 @@ import type { KeeperLink } from "./keeper-link.ts";
 
 /** Milliseconds that a connexion to clamd may take. */
 const CONNECT_PATIENCE = 5000;
-/** More than half of clamd's MaxQueue (100) would keep it from reading (thrmgr.c). */
+/**
+ * Sessions that one child may have with one server. The slots of `--max-children` are what keeps the scans near
+ * MaxThreads; this keeps them below half of clamd's MaxQueue (100), where it would stop reading (thrmgr.c).
+ */
 const MOST_SESSIONS = 48;
 /** clamd.conf's `ReadTimeout 0` means no limit; the message's budget ends the wait all the same. */
 const NO_LIMIT = Number.POSITIVE_INFINITY;
@@ -23,7 +26,7 @@ export function makePool(
   now: () => number,
 ): ClamdPool {
   const limits = {
-    sessions: sessionsTo(settings),
+    sessions: MOST_SESSIONS,
     connect: CONNECT_PATIENCE,
     silence: settings.readTimeout === 0 ? NO_LIMIT : settings.readTimeout * 1000,
   };
@@ -40,18 +43,9 @@ export function makePool(
   return pool;
 }
 
-/**
- * Sessions that one child may have with one server: any child may come by all the slots, so the slots are what keeps
- * the scans at a server near its MaxThreads.
- */
-function sessionsTo({ maxThreads, maxChildren, servers }: Settings): number {
-  const share = Math.ceil(maxChildren / Math.max(1, servers.length));
-  return Math.min(maxChildren, Math.max(maxThreads, share), MOST_SESSIONS);
-}
-
 /** What a pool of scanners is made from, as one value to compare. */
-export function scannersOf(settings: Settings): string {
-  return JSON.stringify([settings.servers, settings.readTimeout, sessionsTo(settings)]);
+export function scannersOf({ servers, readTimeout }: Settings): string {
+  return JSON.stringify([servers, readTimeout]);
 }
 
 /** The name of a server that is another host; null for this one (CB 6.1). */

@@ -2,6 +2,35 @@ import { Step } from "../milter/codes.ts";
 import type { Wanted } from "../milter/negotiation.ts";
 import { neededActions } from "../response/actions.ts";
 import type { ResponseRules } from "../response/rules.ts";
+import type { PolicyWorld } from "./judge.ts";
+
+/** What the policy has to hear, and to answer at once. */
+export interface PolicyNeeds {
+  readonly helo: boolean;
+  readonly answerMail: boolean;
+  readonly answerRcpt: boolean;
+  readonly answerEndOfHeaders: boolean;
+}
+
+/**
+ * @param traced whether the protocol is shown in the log: the HELO then, too
+ * @param refusesAtMail whether a sender may be told at MAIL to come later
+ */
+export function needsOf(
+  { rules, ownNames, blacklists, whitelists }: PolicyWorld,
+  traced: boolean,
+  refusesAtMail: boolean,
+  response: ResponseRules | null = null,
+): PolicyNeeds {
+  const forged = ownNames !== null;
+  return {
+    // SPF may ask for it.
+    helo: forged || traced || response?.reportFalsePositives === true,
+    answerMail: forged || blacklists || whitelists || rules.skipAuthenticated !== null || refusesAtMail,
+    answerRcpt: rules.sanitise,
+    answerEndOfHeaders: forged || whitelists,
+  };
+}
 
 /**
  * What is negotiated, by what the options need. Header, envelope and body commands are not answered one by one
@@ -11,13 +40,8 @@ import type { ResponseRules } from "../response/rules.ts";
  * The queue id is asked for at every stage at which an MTA may know it: sendmail from MAIL on, Postfix from
  * DATA on. No list is asked for at the end of the headers: Postfix would send it before every header.
  * @param further macros that the template of notices names, without braces
- * @param refusesAtMail whether a sender may be told at MAIL to come later: then MAIL has to be answered
  */
-export function wantedOf(
-  rules: ResponseRules,
-  refusesAtMail = false,
-  further: readonly string[] = [],
-): Wanted {
+export function wantedOf(rules: ResponseRules, needs: PolicyNeeds, further: readonly string[] = []): Wanted {
   return {
     actions: neededActions(rules),
     steps:
@@ -25,11 +49,12 @@ export function wantedOf(
       Step.noData |
       Step.skip |
       Step.headerLeadingSpace |
+      (needs.helo ? 0 : Step.noHelo) |
       Step.noReplyHelo |
-      (refusesAtMail ? 0 : Step.noReplyMail) |
-      Step.noReplyRcpt |
+      (needs.answerMail ? 0 : Step.noReplyMail) |
+      (needs.answerRcpt ? 0 : Step.noReplyRcpt) |
       Step.noReplyHeader |
-      Step.noReplyEndOfHeaders |
+      (needs.answerEndOfHeaders ? 0 : Step.noReplyEndOfHeaders) |
       Step.noReplyBody,
     macros: {
       connect: ["j", "_", "{client_addr}", "{client_name}", "{if_name}", "{if_addr}", "{daemon_name}"],

@@ -27,8 +27,9 @@ const LIMITS = "Heuristics.Limits.Exceeded";
 const FOUND = " FOUND";
 const ERROR = " ERROR";
 const OK = "OK";
-/** clamd names what it was sent, or the number that the passed descriptor has with it. */
-const SUBJECT = /^(?:stream|fd\[\d{1,10}\]): /;
+/** clamd names what it was sent: a stream, or the number that the passed descriptor has with it. */
+const STREAM = /^stream: /;
+const DESCRIPTOR = /^fd\[\d{1,10}\]: /;
 const TOO_LARGE = "INSTREAM size limit exceeded. ERROR";
 
 /**
@@ -82,11 +83,12 @@ export function parseNumbered(text: string): NumberedReply {
 /**
  * What a reply to INSTREAM or FILDES says. The words are taken from its right end and the `stream: ` or `fd[12]: `
  * from its left, so that a name may have any characters; whatever is not understood is a failure, never clean.
+ * @param passed whether a descriptor was passed
  */
-export function parseScanReply(text: string): ScanReply {
+export function parseScanReply(text: string, passed = false): ScanReply {
   if (text === TOO_LARGE) return { kind: "tooLarge" };
   if (text.endsWith(ERROR)) return { kind: "failed", text: text.slice(0, -ERROR.length) };
-  const subject = SUBJECT.exec(text)?.[0] ?? "";
+  const subject = (passed ? DESCRIPTOR : STREAM).exec(text)?.[0] ?? "";
   if (subject !== "" && text.length === subject.length + OK.length && text.endsWith(OK))
     return { kind: "clean" };
   if (subject !== "" && text.endsWith(FOUND)) {

@@ -28,7 +28,9 @@ export interface ClamdPort {
 const WORTH_A_WRITE = 65_536;
 
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: ClamdError) => void };
-type Request = ({ readonly kind: "scan" } & Settle<ScanReply>) | ({ readonly kind: "text" } & Settle<string>);
+type Request =
+  | ({ readonly kind: "scan"; readonly passed: boolean } & Settle<ScanReply>)
+  | ({ readonly kind: "text" } & Settle<string>);
 
 /**
  * One IDSESSION with a clamd: commands are numbered from 1, replies carry the number and may come in any order.
@@ -94,7 +96,10 @@ export class ClamdSession {
   }
 
   #stream(source: ScanSource): Promise<ScanReply> {
-    const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", ...settle }), INSTREAM);
+    const reply = this.#request<ScanReply>(
+      (settle) => ({ kind: "scan", passed: false, ...settle }),
+      INSTREAM,
+    );
     if (this.#ended === null) this.#source = source.pieces();
     this.writable();
     return reply;
@@ -108,7 +113,7 @@ export class ClamdSession {
       // No file in memory is to be had at the moment: the stream needs none.
       return this.#stream(source);
     }
-    const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", ...settle }), null);
+    const reply = this.#request<ScanReply>((settle) => ({ kind: "scan", passed: true, ...settle }), null);
     this.writable();
     return reply;
   }
@@ -236,7 +241,7 @@ export class ClamdSession {
       request.resolve(reply.text);
       return;
     }
-    request.resolve(this.#onScanReply(parseScanReply(reply.text)));
+    request.resolve(this.#onScanReply(parseScanReply(reply.text, request.passed)));
   }
 
   /** A verdict that comes before the whole message has been sent ends the session: the rest is in the way. */

@@ -92,6 +92,7 @@ const FILES: ManSection = {
       "Where notices wait to be sent; belongs to the program's user, mode 0700.",
     ),
     item("/etc/mail/sendmail.cf, /etc/sendmail.cf", "Checked at the start, see --sendmail-cf."),
+    item("/etc/resolv.conf", "Name servers that are asked for our MX hosts with --blacklist-time."),
     item("/etc/hosts.allow, /etc/hosts.deny", "Who may connect to a TCP socket."),
   ],
 };
@@ -149,7 +150,18 @@ const CLASSIC: ManSection = {
     item("`inet:` without --local", "It is allowed; a warning tells what follows from it."),
     item("--max-children", "It counts messages in scanning, not connexions."),
     item("--bounce and --debug-level", "They are there without being compiled in."),
-    item("--blacklist-time", "Attempts of a listed host do not make its time longer."),
+    item(
+      "--blacklist-time",
+      "Attempts of a listed host do not make its time longer. IPv6 hosts are listed, too, and --force-scan changes",
+      "nothing about it.",
+    ),
+    item("--whitelist-file", "It is read again when it changes, and on HUP."),
+    item("--detect-forged-local-address", "HELO, sender and From: are looked at, not the host's name alone."),
+    item(
+      "Refusals",
+      "Mail of this machine is refused at the end of the message only: Postfix would keep mail of the command line in",
+      "its queue when a recipient of it was refused.",
+    ),
     item("--quarantine-dir", "It works with every way of scanning."),
     item("--chroot", "It needs no copies of files in the jail, for notices neither."),
     item("sendmail.cf", "Its X lines are read; our path somewhere in the file is not enough."),

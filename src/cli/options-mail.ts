@@ -220,7 +220,10 @@ export const NOTICE_OPTIONS = [
     hiddenShort: "z",
     group: "Notices and reports",
     help: "allow ; and | in recipients",
-    manual: "Allow the characters ; and | in mail addresses, which are refused otherwise.",
+    manual:
+      "Allow the characters ; and | in recipients. Otherwise such a recipient is refused with 554; for mail of " +
+      "this machine the whole message is refused at its end.",
+    built: true,
   }),
   option({
     long: "sendmail-bin",
@@ -228,8 +231,10 @@ export const NOTICE_OPTIONS = [
     check: check.absolutePath,
     default: "/usr/sbin/sendmail",
     group: "Notices and reports",
-    help: "program that sends notices",
-    manual: "The sendmail program, or one that takes its arguments, by which notices are sent.",
+    help: "program that sends notices and knows aliases",
+    manual:
+      "The sendmail program, or one that takes its arguments, by which notices are sent, and which " +
+      "--black-hole-mode asks about recipients.",
     added: true,
     built: true,
   }),

@@ -133,8 +133,8 @@ export const SELECTION_OPTIONS = [
     group: "What is scanned",
     help: "scan mail wherever it comes from",
     manual:
-      "Scan every message, whichever host it comes from, as if --local and --outgoing were given, and " +
-      "without refusing blacklisted hosts first. The whitelist still counts.",
+      "Scan every message, whichever host it comes from, as if --local and --outgoing were given. The " +
+      "whitelist and the blacklist still count.",
     conflicts: "not with --detect-forged-local-address",
     built: true,
   }),
@@ -160,8 +160,10 @@ export const SELECTION_OPTIONS = [
     help: "do not scan mail from authenticated senders (or those listed)",
     manual:
       "Let mail pass unscanned when its sender has authenticated to the MTA; with a LIST, only when the " +
-      "authenticated name is one of these, separated by commas.",
+      "authenticated name is one of these, separated by commas, upper and lower case as they are. Such mail " +
+      "gets no header lines from this program.",
     added: true,
+    built: true,
   }),
   option({
     long: "whitelist-file",
@@ -172,8 +174,12 @@ export const SELECTION_OPTIONS = [
     help: "addresses whose mail is not scanned",
     manual:
       "FILE lists mail addresses, one a line, in angle brackets. Mail to them is not scanned, and neither is " +
-      "mail from them when the line begins with From:. To: may stand there as well. Lines that begin with " +
-      "#, : or ! are comments. The --quarantine address always counts as listed.",
+      "mail from them when the line begins with From:. To: may stand there as well. Mail to several " +
+      "recipients passes unscanned only when all of them are listed. Lines that begin with #, : or ! are " +
+      "comments. Upper and lower case do not matter. The --quarantine address always counts as listed. The " +
+      "file is read again when it changes. Mail that passes this way gets no header lines from this program, " +
+      "and keeps those it came with: do not trust an X-Virus-Status on it. Sender addresses are easily forged.",
+    built: true,
   }),
   option({
     long: "black-hole-mode",
@@ -181,9 +187,12 @@ export const SELECTION_OPTIONS = [
     group: "What is scanned",
     help: "do not scan mail whose recipients all lead to /dev/null",
     manual:
-      "Ask sendmail whether the recipients are aliases of /dev/null, and discard the message unscanned when " +
-      "all of them are. The program must run as a user that sendmail trusts (User in clamd.conf) and that " +
-      "can read the mail queue. Works with Sendmail only.",
+      "Ask sendmail (--sendmail-bin, with -bv) whether the recipients are aliases of /dev/null, and discard the " +
+      "message unscanned when all of them are. Answers count for five minutes; when there is none the message " +
+      "is scanned. The program must run as a user that sendmail trusts (User in clamd.conf), with " +
+      "AllowSupplementaryGroups, and this user must be able to read the mail queue; otherwise it does not " +
+      "start. Works with Sendmail only.",
+    built: true,
   }),
   option({
     long: "detect-forged-local-address",
@@ -191,8 +200,12 @@ export const SELECTION_OPTIONS = [
     group: "What is scanned",
     help: "refuse mail from outside that claims to be from here",
     manual:
-      "Refuse mail from hosts outside whose host name, HELO, sender or From: address claims to belong to " +
-      "this host or its domain. Mailing lists and forwarders may send such mail for good reasons.",
+      "Refuse mail from hosts outside when the host's name or HELO is the name of this host, or when the " +
+      "sender or the From: address is in our domain. That is the parent of the host's name (example.org for " +
+      "mail.example.org), or the name itself where others register names below the parent. Authenticated " +
+      "and whitelisted senders pass, and so does a From: address of ours with a Sender: of another domain. " +
+      "Forwarders and mailing services may send such mail for good reasons: it is refused as well.",
+    built: true,
     conflicts: "not with --local, --outgoing or --force-scan",
   }),
   option({
@@ -204,9 +217,12 @@ export const SELECTION_OPTIONS = [
     group: "What is scanned",
     help: "refuse a host for this long after infected mail from it",
     manual:
-      "Refuse all mail from an address for so many seconds after it has sent infected mail. 60 is a good " +
-      "value; more may hit innocent hosts, since addresses change hands. This machine, the local network " +
-      "and our MX hosts are never listed.",
+      "Refuse all mail from an address, IPv4 or IPv6, for so many seconds after it has sent infected mail or " +
+      "mail to a recipient with ; or |. 60 is a good value; more may hit innocent hosts, since addresses " +
+      "change hands. What a listed host tries does not make the time longer. This machine, the local network " +
+      "and our MX hosts, which are looked up every hour, are never listed. The list has 200,000 entries at " +
+      "most; it is lost when the program ends.",
+    built: true,
   }),
   option({
     long: "dont-blacklist",
@@ -217,5 +233,6 @@ export const SELECTION_OPTIONS = [
     help: "addresses that are never blacklisted",
     manual:
       "Never blacklist these addresses, for instance the mail server of a provider that passes mail on to us.",
+    built: true,
   }),
 ] as const;

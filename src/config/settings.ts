@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { ServerAddress } from "../clamd/address.ts";
 import type { CommandLine } from "../cli/command-line.ts";
 import { sizeInBytes } from "../cli/option-checks.ts";
@@ -7,13 +8,14 @@ import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { resolveLogSettings } from "./log-settings.ts";
 import { type MailSettings, mailSettings } from "./mail-settings.ts";
+import { type PolicySettings, resolvePolicy } from "./policy-settings.ts";
 import { externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
 
 /** All that the processes need to know from the command line and clamd.conf. Frozen, and plain JSON. */
-export interface Settings extends MailSettings {
+export interface Settings extends PolicySettings, MailSettings {
   /** Where the MTA reaches us. */
   readonly sockets: readonly SocketAddress[];
   readonly configFile: string;
@@ -43,11 +45,6 @@ export interface Settings extends MailSettings {
   readonly onOversize: OversizeRule;
   /** Seconds that a message has from its end to its verdict. */
   readonly scanTimeout: number;
-  readonly scanOutgoing: boolean;
-  readonly scanLocal: boolean;
-  readonly forceScan: boolean;
-  /** Canonical CIDR text. */
-  readonly ignoreNets: readonly string[];
   /** False with `--noxheader`. */
   readonly addHeaders: boolean;
   /** `--dont-scan-on-error`. */
@@ -69,6 +66,10 @@ export interface Settings extends MailSettings {
   /** Directory that becomes the root of the processes that read mail, or null. */
   readonly jail: string | null;
   readonly pidFile: string | null;
+  /** The program that is asked about recipients. */
+  readonly sendmailBin: string;
+  /** `--sendmail-cf`, a full path; null for the usual places. */
+  readonly sendmailCf: string | null;
   readonly log: LogSettings;
   /** To be logged once at start. */
   readonly warnings: readonly string[];
@@ -82,7 +83,7 @@ export interface Surroundings {
   readonly uid: number;
   /** TMPDIR of the environment, if set. */
   readonly tmpdir: string | undefined;
-  /** What relative file names are relative to; the root unless told. */
+  /** The directory that relative paths are meant in. */
   readonly cwd?: string;
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
@@ -102,7 +103,9 @@ export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
  *   LogFile is no full path
  */
 export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: Surroundings): Settings {
-  const { values, ignore } = line.options;
+  const { values } = line.options;
+  const fullPath = (path: string | null): string | null =>
+    path === null ? null : posix.resolve(around.cwd ?? "/", path);
   const scanners = externalScanners(line.options, conf);
   const streamMaxLength = sizeOf(conf, "StreamMaxLength");
   const maxThreads = numberOf(conf, "MaxThreads") ?? 10;
@@ -127,10 +130,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     ]),
     onOversize: oversizeRule(values["on-oversize"]),
     scanTimeout: wholeValue(values["scan-timeout"], MESSAGE_BUDGET / 1000),
-    scanOutgoing: values.outgoing === true,
-    scanLocal: values.local === true,
-    forceScan: values["force-scan"] === true,
-    ignoreNets: ignore,
+    ...resolvePolicy(line.options, fullPath),
     addHeaders: values.noxheader !== true,
     acceptOnError: values["dont-scan-on-error"] === true,
     discardInfected: values.noreject === true,
@@ -144,6 +144,8 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     supplementaryGroups: booleanOf(conf, "AllowSupplementaryGroups"),
     jail: textValue(values.chroot),
     pidFile: textValue(values.pidfile),
+    sendmailBin: textValue(values["sendmail-bin"]) ?? "/usr/sbin/sendmail",
+    sendmailCf: fullPath(textValue(values["sendmail-cf"])),
     log: resolveLogSettings(line.options, conf),
     warnings: [
       ...conf.warnings,

@@ -18,12 +18,6 @@ export function startWarnings(
 ): readonly string[] {
   const { values } = line.options;
   const warnings: string[] = [];
-  const missing = notBuiltYet();
-  if (missing.length > 0) {
-    warnings.push(
-      `not available yet, though on by default or asked for by ${conf.file}: ${missing.join("; ")}`,
-    );
-  }
   if (values.bounce === true && values.quiet !== true) {
     warnings.push("--bounce: most infected mail has a forged sender, who gets a notice for nothing");
   }
@@ -36,15 +30,14 @@ export function startWarnings(
       `${byNetwork.text} without --local: mail that the MTA passes on from the local network is not scanned`,
     );
   }
+  if (values["dont-blacklist"] !== undefined && Number(values["blacklist-time"] ?? "0") === 0) {
+    warnings.push("--dont-blacklist without --blacklist-time has no effect");
+  }
   if (servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
     const remedy = `AlertExceedsMax yes in ${conf.file} would report them`;
     warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
   }
   return warnings;
-}
-
-function notBuiltYet(): readonly string[] {
-  return ["refusing recipients with ; or |"];
 }
 
 function runsAsRoot(user: string | null): boolean {

@@ -10,6 +10,16 @@ import {
   type NoticeAnswer,
   type NoticeRequest,
 } from "./notice-messages.ts";
+import {
+  type BlackHoleRequest,
+  type BlacklistFromChild,
+  type BlacklistToChild,
+  checkBlackHoleRequest,
+  checkPolicyAnswer,
+  checkPolicyFromRole,
+  type PeersFromKeeper,
+  type PolicyAnswer,
+} from "./policy-messages.ts";
 import { checkScannerReport, type ScannerReport } from "./scanner-messages.ts";
 import { checkSlotReport, type SlotReport, type SlotWord } from "./slot-messages.ts";
 
@@ -24,6 +34,7 @@ export type ToRole =
 export type ToChild =
   | ToRole
   | SlotWord
+  | BlacklistToChild
   /** What is known of the servers now, all of them. */
   | { readonly type: "scanners"; readonly scanners: readonly ScannerHealth[] }
   | { readonly type: "start"; readonly settings: Settings; readonly options: ChildOptions }
@@ -71,8 +82,10 @@ export type FromRole =
   | { readonly type: "pong" }
   /** From children only. */
   | SlotReport
+  | BlacklistFromChild
   /** From the keeper only. */
   | ScannerReport
+  | PeersFromKeeper
   /** The hash of a message that no scanner gets through with (from a child). */
   | { readonly type: "endless"; readonly hash: string }
   /** It cannot go on, and ends. */
@@ -81,6 +94,7 @@ export type FromRole =
 /** From a child to the keeper. */
 export type ChildRequest =
   | NoticeRequest
+  | BlackHoleRequest
   /** A connexion to the server of that name in the settings. Milliseconds. */
   | { readonly type: "connect"; readonly id: number; readonly server: string; readonly deadline: number }
   /** A scan failed at the server of that name: it is to be looked at now. */
@@ -103,6 +117,7 @@ export interface LogLine {
 /** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
 export type KeeperAnswer =
   | NoticeAnswer
+  | PolicyAnswer
   | { readonly type: "done"; readonly id: number }
   /** What `verifyName` made of an address. */
   | { readonly type: "name"; readonly id: number; readonly name: string }
@@ -147,7 +162,7 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (type === "scanners") return checkScannerReport(message);
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
   if (type === "endless" && typeof hash === "string" && HASH.test(hash)) return { type, hash };
-  return type === "ready" || type === "pong" ? { type } : null;
+  return type === "ready" || type === "pong" ? { type } : checkPolicyFromRole(message);
 }
 
 /**
@@ -167,7 +182,7 @@ export function checkChildRequest(message: unknown): ChildRequest | null {
   }
   if (type === "access") return { type };
   if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
-  return checkNoticeRequest(message as Record<string, unknown>);
+  return checkBlackHoleRequest(message) ?? checkNoticeRequest(message as Record<string, unknown>);
 }
 
 function isLogLine(value: unknown): value is LogLine {
@@ -197,7 +212,7 @@ export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
     return { type, id, name };
   }
   if (type === "access" && isAccessState(access)) return { type, access };
-  return checkNoticeAnswer(message as Record<string, unknown>);
+  return checkPolicyAnswer(message) ?? checkNoticeAnswer(message as Record<string, unknown>);
 }
 
 function isAccessState(value: unknown): value is AccessState {
@@ -247,6 +262,8 @@ const TO_CHILD: readonly unknown[] = [
   "scanners",
   "endless",
   "slots",
+  "blacklist",
+  "unblacklist",
 ];
 const TO_KEEPER: readonly unknown[] = ["ping", "settings", "start", "child", "reopenLogs", "end"];
 

@@ -22,6 +22,8 @@ export interface DeskWorld {
   readonly nameOf: (address: string) => Promise<string>;
   /** A connexion to the server of that name, as a descriptor. Milliseconds. Rejects when there is no such server. */
   readonly connect: (server: string, deadline: number) => Promise<number>;
+  /** Whether mail to an address goes to /dev/null. Never rejects. */
+  readonly leadsToNull: (address: string) => Promise<boolean>;
   /** A child needs the access tables. */
   readonly onAccessWanted: () => void;
   /** Answers in a word; the message, if one was passed, is closed afterwards. Rejects when it cannot be done. */
@@ -89,6 +91,11 @@ export async function openDesk(
       if (message !== null) closeDescriptor(message);
     }
   };
+  const tellBlackHole = async ({
+    id,
+    address,
+  }: Extract<ChildRequest, { type: "blackHole" }>): Promise<void> =>
+    answer({ type: "blackHole", id, discards: await world.leadsToNull(address) });
   const scribe = makeScribe(world.log);
   const channel: Channel = await openChannel(channelFd, {
     onMessage(message) {
@@ -98,6 +105,7 @@ export async function openDesk(
         channel.close();
       } else if (request.type === "log") scribe(request.lines);
       else if (request.type === "name") tellName(request);
+      else if (request.type === "blackHole") void tellBlackHole(request);
       else if (request.type === "access") world.onAccessWanted();
       else if (request.type === "texts") world.onTextsWanted();
       else if (request.type === "keep" || request.type === "spf" || request.type === "own") {

@@ -17,6 +17,7 @@ import { connectDescriptor } from "./connector.ts";
 import { KnownServers } from "./known-servers.ts";
 import { NoticeService } from "./notice-service.ts";
 import { PeerNames } from "./peer-names.ts";
+import { type PolicyDesk, startPolicyDesk } from "./policy-desk.ts";
 import { outageNews } from "./scanner-news.ts";
 import { ScannerWatch } from "./scanner-watch.ts";
 import { ServerNames } from "./server-names.ts";
@@ -46,16 +47,14 @@ export async function runKeeper(): Promise<void> {
       const servers = serverNames();
       const known = new KnownServers(settings.servers, () => performance.now());
       const notices = openNotices(message, opened.log, desks);
-      keeper = {
-        settings,
-        opened,
-        names: peerNames(),
-        servers,
-        known,
-        notices,
-        access: null,
-        scanners: null,
-      };
+      const policy = startPolicyDesk(settings, opened.log, {
+        toChildren: (portion) => {
+          for (const desk of desks) desk.send(portion);
+        },
+        toSupervisor: (addresses) => end.send({ type: "peers", addresses }),
+      });
+      const names = peerNames();
+      keeper = { settings, opened, names, servers, known, notices, access: null, scanners: null, policy };
       keeper.scanners = watchScanners(keeper, scanners, end);
       if (settings.sockets.some((socket) => socket.kind === "inet")) watchAccess(keeper, desks);
       end.ready();
@@ -65,6 +64,7 @@ export async function runKeeper(): Promise<void> {
       keeper.known.learn(message.settings.servers);
       keeper.opened.reopen(message.settings.log);
       keeper.access?.reload();
+      keeper.policy.reload();
       keeper.scanners?.renew(message.settings);
       keeper.notices.renew(message.settings);
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
@@ -95,6 +95,7 @@ interface Keeper {
   readonly notices: NoticeService;
   /** Null while nobody can come in by TCP, as far as we know. */
   access: AccessWatch | null;
+  readonly policy: PolicyDesk;
   scanners: ScannerWatch | null;
 }
 
@@ -177,6 +178,7 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       settings: () => keeper.settings,
       log: keeper.opened.log,
       nameOf: (address) => keeper.names.nameOf(address),
+      leadsToNull: (address) => keeper.policy.leadsToNull(address),
       connect: (name, deadline) => connectTo(name, deadline, keeper),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
@@ -189,4 +191,5 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
   desks.add(desk);
   const access = keeper.access?.state ?? null;
   if (access !== null) desk.send({ type: "access", access });
+  for (const portion of keeper.policy.whitelist()) desk.send(portion);
 }

@@ -18,8 +18,11 @@ export const SYSTEM_ACCESS: AccessEdge = {
   netgroup: netgroupHosts,
 };
 
-/** @throws Error when the file exists but cannot be read, or is too long; never waits for a writer of a pipe */
-export function readLatin1(path: string): string | null {
+/**
+ * @param most bytes
+ * @throws Error when the file exists but cannot be read, or is too long; never waits for a writer of a pipe
+ */
+export function readLatin1(path: string, most = LONGEST_FILE): string | null {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -28,13 +31,13 @@ export function readLatin1(path: string): string | null {
     throw error;
   }
   try {
-    const buffer = Buffer.alloc(LONGEST_FILE + 1);
+    const buffer = Buffer.alloc(most + 1);
     let length = 0;
     for (;;) {
       const read = readSync(fd, buffer, length, buffer.length - length, null);
       if (read === 0) return buffer.toString("latin1", 0, length);
       length += read;
-      if (length > LONGEST_FILE) throw new Error(`longer than ${LONGEST_FILE} bytes`);
+      if (length > most) throw new Error(`longer than ${most} bytes`);
     }
   } finally {
     closeSync(fd);

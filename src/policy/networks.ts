@@ -31,7 +31,15 @@ export function parseClientAddress(text: string): Address | null {
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/^IPv6:/i, "")
     .replace(/%.*$/, "");
-  return ipaddr.isValid(bare) ? ipaddr.process(bare) : null;
+  // Of the IPv4 forms only the usual one: `127.1` is none that an MTA writes.
+  const isAddress = bare.includes(":") ? ipaddr.IPv6.isValid(bare) : ipaddr.IPv4.isValidFourPartDecimal(bare);
+  return isAddress ? ipaddr.process(bare) : null;
+}
+
+/** The client's address in the one form that lists have it in; "" when it has none. */
+export function canonicalAddress(family: string, address: string): string {
+  if (family === "unix" || family === "unknown") return "";
+  return parseClientAddress(address)?.toString() ?? "";
 }
 
 export function isLoopback(address: Address): boolean {

@@ -40,6 +40,18 @@ export function neededActions(rules: ResponseRules): number {
   return needsOf(rules).reduce((bits, need) => bits | need.actions, 0);
 }
 
+/** What may be done to a message, by the actions that were granted. */
+export function grantedFacts(actions: number) {
+  const may = (action: number): boolean => (actions & action) !== 0;
+  return {
+    mayAddHeaders: may(Action.addHeaders),
+    mayChangeHeaders: may(Action.changeHeaders),
+    mayAddRecipients: may(Action.addRecipient),
+    mayDeleteRecipients: may(Action.deleteRecipient),
+    mayChangeBody: may(Action.changeBody),
+  };
+}
+
 /** What an administrator must know of actions that an MTA did not grant, in one line. */
 export function lackingText(lacking: number, rules: ResponseRules): string {
   const names = NAMES.flatMap(([action, name]) => ((lacking & action) !== 0 ? [name] : []));

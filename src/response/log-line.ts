@@ -79,7 +79,7 @@ function recipientList({ recipients, recipientCount }: MessageRecord): string {
 }
 
 /** A text from outside as a value: no blank or quote of it can be taken for ours. */
-function value(binary: string): string {
+export function value(binary: string): string {
   return clip(quotable(binary).replaceAll(" ", "\\x20"), ESCAPED_LENGTH);
 }
 
@@ -90,7 +90,7 @@ function quotable(binary: string): string {
 }
 
 /** A text from outside without escapes. */
-function field(binary: string): string {
+export function field(binary: string): string {
   if (binary.length <= VALUE_BYTES) return wireText(binary).slice(0, VALUE_LENGTH);
   // Cut between characters: half of one would make the whole look like something other than UTF-8.
   const whole = binary.slice(0, VALUE_BYTES).replace(/[\xc0-\xff][\x80-\xbf]{0,3}$/, "");

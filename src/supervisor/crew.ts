@@ -4,6 +4,7 @@ import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { BlacklistDesk } from "./blacklist-desk.ts";
 import { EndlessDesk } from "./endless-desk.ts";
 import { Place, type PlaceEvents } from "./place.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
@@ -33,6 +34,7 @@ export class Crew {
   readonly #slots: SlotDesk;
   readonly #scanners: ScannerDesk;
   readonly #endless = new EndlessDesk();
+  readonly #blacklist: BlacklistDesk;
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
 
@@ -42,6 +44,7 @@ export class Crew {
     this.#settings = settings;
     this.#slots = new SlotDesk(settings);
     this.#scanners = new ScannerDesk(settings.servers);
+    this.#blacklist = new BlacklistDesk(settings, log);
     this.#keeper = new Place("keeper", this.#keeperEvents(), log);
     this.#children = Array.from(
       { length: plan.children },
@@ -107,7 +110,11 @@ export class Crew {
     const { broadcast } = this.#plan;
     return {
       start: (events) =>
-        startRole("keeper", broadcast === null ? [] : [broadcast], this.#scanners.watchKeeper(events)),
+        startRole(
+          "keeper",
+          broadcast === null ? [] : [broadcast],
+          this.#blacklist.watchKeeper(this.#scanners.watchKeeper(events)),
+        ),
       onStarted: (role) =>
         role.send({
           type: "start",
@@ -138,6 +145,7 @@ export class Crew {
         this.#scanners.join(role);
         this.#slots.join(role);
         this.#endless.join(role);
+        this.#blacklist.join(role);
         if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
       },
       onReady: () => {
@@ -150,7 +158,7 @@ export class Crew {
 
   /** The events of a child's place, with ears for all that children tell. */
   #watched(events: RoleEvents): RoleEvents {
-    return this.#scanners.watch(this.#endless.watch(this.#slots.watch(events)));
+    return this.#blacklist.watch(this.#scanners.watch(this.#endless.watch(this.#slots.watch(events))));
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { ScannerWatchState } from "../clamd/outage.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { checkFromRole, type FromRole } from "../ipc/messages.ts";
+import type { BlacklistFromChild } from "../ipc/policy-messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
 import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
@@ -34,6 +35,10 @@ export interface RoleEvents {
   onEndless?(hash: string): void;
   /** The keeper tells of the servers; other roles must not. */
   onScanners?(state: ScannerWatchState): void;
+  /** A child tells who sent infected mail, or asks for more of the blacklist; other roles must not. */
+  onBlacklist?(role: RoleProcess, message: BlacklistFromChild): void;
+  /** The keeper tells the addresses of our MX peers; other roles must not. */
+  onPeers?(addresses: readonly string[]): void;
 }
 
 const SIGKILL = 9;
@@ -85,6 +90,9 @@ export async function startRole(
         else if (known.type === "slots") events.onSlots?.(role, known);
         else if (known.type === "endless") events.onEndless?.(known.hash);
         else if (known.type === "scanners") events.onScanners?.(known.state);
+        else if (known.type === "peers") events.onPeers?.(known.addresses);
+        else if (known.type === "offender" || known.type === "blacklistNext")
+          events.onBlacklist?.(role, known);
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
         else {
           heart.start();
@@ -117,6 +125,8 @@ export async function startRole(
 function isExpected({ type }: FromRole, events: RoleEvents): boolean {
   if (type === "slots") return events.onSlots !== undefined;
   if (type === "scanners") return events.onScanners !== undefined;
+  if (type === "peers") return events.onPeers !== undefined;
+  if (type === "offender" || type === "blacklistNext") return events.onBlacklist !== undefined;
   return type !== "endless" || events.onEndless !== undefined;
 }
 

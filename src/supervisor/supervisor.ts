@@ -13,6 +13,7 @@ import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { prepareMailPlaces } from "./mail-places.ts";
 import { takePidFile } from "./pid-file.ts";
+import { requirePolicy } from "./policy-check.ts";
 import { requireScanners } from "./scanner-check.ts";
 import { type ServiceManager, serviceManager } from "./service-manager.ts";
 import { type Signals, watchSignals } from "./signals.ts";
@@ -87,6 +88,8 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   takePidFile(settings, undo);
   for (const warning of [...notices, ...settings.warnings, ...kept]) log("warning", warning);
   log("verbose", rights);
+  await Promise.race([requirePolicy(settings, process.getuid?.() ?? -1), signals.stop]);
+  if (signals.stopped) return;
   await Promise.race([awaitScanners(settings, signals, manager, log), signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));

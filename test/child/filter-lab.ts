@@ -1,8 +1,9 @@
 import type { MailDesk } from "../../src/child/conclusion.ts";
 import { Filter } from "../../src/child/filter.ts";
 import type { FilterWorld } from "../../src/child/filter-world.ts";
+import type { PolicyWorld } from "../../src/child/judge.ts";
 import { Slots } from "../../src/child/slots.ts";
-import { wantedOf } from "../../src/child/wanted.ts";
+import { needsOf, wantedOf } from "../../src/child/wanted.ts";
 import type { ClamdError } from "../../src/clamd/clamd-error.ts";
 import type { ScanReply } from "../../src/clamd/reply.ts";
 import type { Scan, ServerVerdict } from "../../src/clamd/server.ts";
@@ -10,6 +11,8 @@ import type { ScanSource } from "../../src/clamd/session.ts";
 import type { MilterError } from "../../src/milter/milter-error.ts";
 import type { FilterReply } from "../../src/milter/mta-codec.ts";
 import { MilterSession } from "../../src/milter/session.ts";
+import type { PolicyRules } from "../../src/policy/rules.ts";
+import { EMPTY_WHITELIST } from "../../src/policy/whitelist.ts";
 import { EndlessMessages } from "../../src/scan/endless.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
@@ -43,7 +46,8 @@ export interface FilterLab {
 }
 
 export type WorldChanges = Partial<FilterWorld["responseRules"]> &
-  Partial<FilterWorld["scanRules"]> &
+  Partial<PolicyRules> &
+  Partial<Omit<PolicyWorld, "rules">> &
   Partial<
     Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost" | "dontWait" | "slotTimeout">
   > & {
@@ -81,7 +85,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     full: false,
   });
   const world: FilterWorld = {
-    scanRules: { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [], ...changes },
+    policy: policyOf(changes),
     responseRules: {
       ...RULES,
       notices: false,
@@ -120,7 +124,7 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     onLacking: (actions) => void lacking.push(actions),
   };
   const session = new MilterSession(
-    wantedOf(world.responseRules, world.dontWait),
+    wantedOf(world.responseRules, needsOf(world.policy, false, world.dontWait)),
     { send: (bytes) => void writes.push(bytes), close: (error) => void closed.push(error) },
     (self) => new Filter(() => world, self),
   );
@@ -135,6 +139,29 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   };
   const lab: FilterLab = { session, scans, log, lacking, closed, spool, slots, now: 5000, tell, replies };
   return lab;
+}
+
+function policyOf(changes: WorldChanges): PolicyWorld {
+  return {
+    ignored: [],
+    ownNames: null,
+    blacklists: false,
+    whitelists: false,
+    isBlacklisted: () => false,
+    blacklist() {},
+    leadToNull: () => Promise.resolve(false),
+    ...changes,
+    rules: {
+      scanOutgoing: false,
+      scanLocal: false,
+      forceScan: false,
+      skipAuthenticated: null,
+      sanitise: false,
+      blackHole: false,
+      whitelist: EMPTY_WHITELIST,
+      ...changes,
+    },
+  };
 }
 
 /** Starts a scan; one that has failed fails again in the same way when the message is sent again. */

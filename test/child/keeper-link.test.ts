@@ -115,6 +115,14 @@ describe("a connexion", () => {
     expect(openHere()).toBe(0);
   });
 
+  test("is asked for with a whole number of milliseconds, at least as long as there is time", async () => {
+    const link = new KeeperLink();
+    const keeper = await attachTo(link);
+    link.connect("clamd", 12.3).catch(() => {});
+    await connectId(keeper);
+    expect(keeper.requests.find(({ type }) => type === "connect")).toMatchObject({ deadline: 13 });
+  });
+
   test("is refused with the keeper's reason", async () => {
     const link = new KeeperLink();
     const keeper = await attachTo(link);

@@ -57,8 +57,7 @@ describe("what clamd says of a stream", () => {
     junk("stream:OK"),
     junk("stream: not OK"),
     junk("stream: OK stream: OK"),
-    ["fd[7]: OK", CLEAN],
-    ["fd[12]: A FOUND", infected("A")],
+    junk("fd[7]: OK"),
     junk("fd[12345678901]: OK"),
     junk("stream:  FOUND"),
     junk("stream: FOUND"),
@@ -168,4 +167,16 @@ describe("replies out of bytes", () => {
       { numRuns: 1000 },
     );
   });
+});
+
+test.each<[string, ScanReply]>([
+  ["fd[7]: OK", CLEAN],
+  ["fd[12]: A FOUND", infected("A")],
+  ["fd[12]: Can't open file ERROR", failed("fd[12]: Can't open file")],
+  junk("stream: OK"),
+  junk("fd[]: OK"),
+  junk("fd[7]: OK "),
+  junk("fd[12345678901]: OK"),
+])("what clamd says of a passed descriptor: '%s'", (text, reply) => {
+  expect(parseScanReply(text, true)).toEqual(reply);
 });

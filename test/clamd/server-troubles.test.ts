@@ -249,8 +249,9 @@ describe("a passed descriptor", () => {
     const [clamd] = lab.clamds;
     if (clamd !== undefined) clamd.refusesDescriptors = true;
     const scan = lab.scan("second");
-    await answerLast(lab);
+    await settled();
     expect([clamd?.closed, lab.clamds[1]?.commands.at(-1)]).toEqual([1, "FILDES second"]);
+    lab.clamds[1]?.say("1: fd[9]: OK");
     expect(await outcome(scan.verdict)).toMatchObject(CLEAN);
   });
 });

@@ -156,14 +156,13 @@ describe("warnings", () => {
 
   test("what is off is not mentioned", () => {
     const { warnings } = settings(`${QUIET} /s`, `${LOCAL}User clamav\nDebug no\n`);
-    expect(warnings).toEqual([
-      "not available yet, though on by default or asked for by /etc/clamd.conf: refusing recipients with ; or |",
-    ]);
+    expect(warnings).toEqual([]);
   });
 
-  test("all that is missing stands in one line", () => {
-    const { warnings } = settings("-e inet:8891 -l", `${LOCAL}Debug yes\nLogSyslog yes\nLogFile /x\n`);
-    expect(warnings.filter((line) => line.includes("not available yet"))).toHaveLength(1);
+  test("exemptions from a blacklist that there is not", () => {
+    const text = "--dont-blacklist without --blacklist-time has no effect";
+    expect(settings(`${QUIET} -K 192.0.2.1 /s`, LOCAL).warnings).toContain(text);
+    expect(settings(`${QUIET} -K 192.0.2.1 -k 60 /s`, LOCAL).warnings).not.toContain(text);
   });
 
   test("no word on clamd's limits for a clamd elsewhere", () => {

@@ -87,7 +87,17 @@ function confOf(name: string, lines: readonly string[]): string {
 async function startDaemon(name: string, lines: string[], options: readonly string[]): Promise<Daemon> {
   const socket = join(folder.path, `${name}.sock`);
   const pidFile = join(folder.path, `${name}.pid`);
-  const settings = ["-e", "-q", "--no-check-cf", "-c", confOf(name, lines), "-i", pidFile, ...options];
+  const settings = [
+    "-e",
+    "-q",
+    "--dont-sanitise",
+    "--no-check-cf",
+    "-c",
+    confOf(name, lines),
+    "-i",
+    pidFile,
+    ...options,
+  ];
   const ended = await run({ argv: [BINARY, ...settings, socket], deadline: 20_000 });
   expect([ended.exitCode, ended.stderr]).toEqual([0, ""]);
   const pid = Number(readFileSync(pidFile, "latin1"));
@@ -161,7 +171,7 @@ test(
     let syslogd = startSyslogd(device);
     // A link, not a mount: the next syslogd makes another socket.
     const setup = PRIVATE_DEV.replace(/touch "\$1\/log"\nmount --bind .*/, 'ln -s "$2" "$1/log"');
-    const options = ["-e", "-q", "--no-check-cf", "-c", conf, socket];
+    const options = ["-e", "-q", "--dont-sanitise", "--no-check-cf", "-c", conf, socket];
     const filter = startNamespaced({
       name: "clamav-milter",
       setup,

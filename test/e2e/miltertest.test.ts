@@ -23,7 +23,7 @@ let filter: Filter;
 
 beforeAll(async () => {
   clamd = await startClamd({ folder: folder.path });
-  filter = await startFilter({ conf: clamd.confPath, sockets: [socket], options: ["-q"] });
+  filter = await startFilter({ conf: clamd.confPath, sockets: [socket], options: ["-q", "-x", "4"] });
 });
 
 afterAll(async () => {

@@ -81,7 +81,9 @@ test(
     const root = host("prefix");
     expect((await script(`--destdir=${root}`, "--prefix=/opt/mail-1.0", "--user=root")).exitCode).toBe(0);
     const unit = text(root, "opt/mail-1.0/lib/systemd/system/clamav-milter.service");
-    expect(unit).toContain("\nExecStart=/opt/mail-1.0/sbin/clamav-milter --foreground $");
+    expect(unit).toContain(
+      "\nExecStart=/opt/mail-1.0/sbin/clamav-milter --foreground --wait-for-clamd=120 $",
+    );
     expect(unit).toContain("\nUser=root\n");
     expect(unit).not.toContain("/usr/local");
     expect(text(root, "opt/mail-1.0/lib/systemd/system/clamav-milter.socket")).toContain(

@@ -62,6 +62,7 @@ async function openChild(): Promise<FakeChild> {
         : Promise.reject(new Error("there is no such server")),
     notice: async () => "",
     onTextsWanted: () => {},
+    leadsToNull: () => Promise.resolve(false),
     onAccessWanted: () => {},
     onTrouble: () => {},
   };

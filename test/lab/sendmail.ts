@@ -59,6 +59,8 @@ export interface Sendmail {
   command(args: readonly string[], input?: string): Promise<Finished>;
   /** Writes a program that is this `sendmail` for whoever runs it as root, and gives its path. */
   programFile(): string;
+  /** The argument vector that runs `sendmail` as `command` does. */
+  argv(args: readonly string[]): string[];
   stop(): Promise<void>;
 }
 
@@ -136,6 +138,7 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
     submit: (envelope) => submitOver(daemon.enter(command(["-bs"])), envelope),
     command: inside,
     programFile: () => writeProgram(join(queueFolder, "../sendmail-program"), daemon.enter(command([]))),
+    argv: (args) => daemon.enter(command(args)),
     stop: async () => {
       await daemon.stop();
       await syslog.stop();

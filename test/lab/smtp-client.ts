@@ -33,6 +33,8 @@ export interface Envelope {
 export interface ConnectOptions {
   readonly port: number;
   readonly host?: string;
+  /** The address that the connexion is to come from. */
+  readonly localAddress?: string;
   readonly helo?: string;
   /** Attributes for XCLIENT, e.g. `{ ADDR: "192.0.2.1", NAME: "client.example" }` (Postfix only). */
   readonly xclient?: Readonly<Record<string, string>>;
@@ -66,7 +68,8 @@ export type GreetOptions = Pick<ConnectOptions, "helo" | "xclient" | "deadline">
  * @throws code `SMTP_REFUSED` when greeting, EHLO or XCLIENT are refused; `READ_DEADLINE`, `CONNECTION_CLOSED`
  */
 export function openSmtp(options: ConnectOptions): Promise<SmtpSession> {
-  const socket = connect({ port: options.port, host: options.host ?? "127.0.0.1" });
+  const { port, host = "127.0.0.1", localAddress } = options;
+  const socket = connect({ port, host, ...(localAddress === undefined ? {} : { localAddress }) });
   const lines = lineBuffer();
   socket.on("data", (data: Buffer) => lines.push(data.toString("latin1")));
   socket.on("error", (error) => lines.close(error.message));

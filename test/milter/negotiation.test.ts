@@ -93,11 +93,12 @@ describe("macro lists", () => {
 });
 
 describe("what the filter wants", () => {
-  const wanted = wantedOf(RULES);
+  const needs = { helo: false, answerMail: false, answerRcpt: false, answerEndOfHeaders: false };
+  const wanted = wantedOf(RULES, needs);
 
   test("headers may be added and changed, unless there are none", () => {
     expect(wanted.actions).toBe(Action.addHeaders | Action.changeHeaders);
-    expect(wantedOf({ ...RULES, addHeaders: false }).actions).toBe(0);
+    expect(wantedOf({ ...RULES, addHeaders: false }, needs).actions).toBe(0);
   });
 
   test("nothing of the message is left out", () => {
@@ -106,6 +107,15 @@ describe("what the filter wants", () => {
     expect(wanted.steps & needed).toBe(0);
     expect(wanted.steps & Step.noReplyConnect).toBe(0);
     expect(wanted.steps & Step.headerLeadingSpace).not.toBe(0);
+  });
+
+  test("HELO is heard, and a stage answered, only where an option needs that", () => {
+    const answers = Step.noReplyMail | Step.noReplyRcpt | Step.noReplyEndOfHeaders;
+    expect(wanted.steps & (Step.noHelo | answers)).toBe(Step.noHelo | answers);
+    const all = { helo: true, answerMail: true, answerRcpt: true, answerEndOfHeaders: true };
+    const busy = wantedOf({ ...RULES, addHeaders: true }, all);
+    expect(busy.steps & (Step.noHelo | answers)).toBe(0);
+    expect(busy.steps & Step.noReplyHelo).not.toBe(0);
   });
 
   test("the queue id is asked for where sendmail and where Postfix know it", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decideConnexion, originOf, type ScanRules } from "../../src/policy/connexion.ts";
+import { originOf } from "../../src/policy/connexion.ts";
 import { parseNetworks } from "../../src/policy/networks.ts";
 
 const HERE = ["inet", "127.0.0.1"] as const;
@@ -24,41 +24,5 @@ describe("where a client is", () => {
     ["inet6", "127.0.0.1 ", "elsewhere"],
   ])("%s %j: %s", (family, address, origin) => {
     expect(originOf(family, address, parseNetworks(["203.0.113.0/24"]))).toBe(origin as "lan");
-  });
-});
-
-describe("what is scanned", () => {
-  const flags = [false, true];
-
-  test("every combination of -o, -l and -f", () => {
-    for (const scanOutgoing of flags) {
-      for (const scanLocal of flags) {
-        for (const forceScan of flags) {
-          const rules: ScanRules = { scanOutgoing, scanLocal, forceScan, ignored: [] };
-          const kinds = [HERE, LAN, OUTSIDE].map(
-            ([family, address]) => decideConnexion(family, address, rules).kind,
-          );
-          expect(kinds).toEqual([
-            scanOutgoing || forceScan ? "scan" : "accept",
-            scanLocal || forceScan ? "scan" : "accept",
-            "scan",
-          ]);
-        }
-      }
-    }
-  });
-
-  test("what is not says why", () => {
-    const rules = { scanOutgoing: false, scanLocal: false, forceScan: false, ignored: [] };
-    expect(decideConnexion(...HERE, rules)).toEqual({
-      kind: "accept",
-      origin: "thisMachine",
-      reason: "from this machine, and --outgoing is not given",
-    });
-    expect(decideConnexion(...LAN, rules)).toEqual({
-      kind: "accept",
-      origin: "lan",
-      reason: "from the LAN, and --local is not given",
-    });
   });
 });

@@ -1,0 +1,62 @@
+/**
+ * An address as lists compare it: without blanks and angle brackets around it, in lower case (decisions 4, "Whitelist").
+ */
+export function bareAddress(text: string): string {
+  return text
+    .trim()
+    .replace(/^<(.*)>$/s, "$1")
+    .trim()
+    .toLowerCase();
+}
+
+/** What stands behind the last `@`, in lower case and without a dot at its end; null without one. */
+export function domainOf(address: string): string | null {
+  const bare = bareAddress(address);
+  const at = bare.lastIndexOf("@");
+  return at < 0 ? null : bareName(bare.slice(at + 1));
+}
+
+/** A host name as it is compared: lower case, no dot at its end. */
+export function bareName(name: string): string {
+  return name.trim().toLowerCase().replace(/\.$/, "");
+}
+
+/**
+ * The domains of all addresses in a `From:` or `Sender:` field (RFC 5322, 3.4). Comments, quoted texts and display
+ * names are no addresses. Of a value that breaks the rules rather too many are found than too few.
+ */
+export function headerDomains(value: string): readonly string[] {
+  const plain = withoutComments(value).replaceAll(/\s*([@.])\s*/g, "$1");
+  const angled = [...plain.matchAll(/<([^<>]*)/g)].map(([, inner = ""]) => inner);
+  const places = angled.length > 0 ? angled : [plain];
+  return places.flatMap((place) =>
+    [...place.matchAll(/@([^\s,;:<>@]+)/g)].map(([, domain = ""]) => bareName(domain)),
+  );
+}
+
+/** The text without comments, and with an empty word for each quoted string. */
+function withoutComments(value: string): string {
+  let kept = "";
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < value.length; at++) {
+    const sign = value.charAt(at);
+    if (sign === "\\") {
+      at++;
+    } else if (quoted) {
+      quoted = sign !== '"';
+    } else if (sign === "(") {
+      depth++;
+    } else if (sign === ")" && depth > 0) {
+      depth--;
+    } else if (depth > 0) {
+      // Part of a comment.
+    } else if (sign === '"') {
+      quoted = true;
+      kept += "q";
+    } else {
+      kept += sign;
+    }
+  }
+  return kept;
+}

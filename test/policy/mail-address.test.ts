@@ -1,0 +1,45 @@
+import { describe, expect, test } from "bun:test";
+import { bareAddress, domainOf, headerDomains } from "../../src/policy/mail-address.ts";
+
+test.each([
+  ["<User@Example.ORG>", "user@example.org", "example.org"],
+  [" <a@b> ", "a@b", "b"],
+  ["a@b.", "a@b.", "b"],
+  ["<>", "", null],
+  ["local", "local", null],
+  ['<"x@y"@z>', '"x@y"@z', "z"],
+])("%j", (text, bare, domain) => {
+  expect([bareAddress(text), domainOf(text)]).toEqual([bare, domain]);
+});
+
+describe("domains of a From: or Sender: field", () => {
+  test.each([
+    ["a@b.example", ["b.example"]],
+    [" A <a@B.Example>", ["b.example"]],
+    ['"ceo@ours.example" <x@evil.example>', ["evil.example"]],
+    ["ceo@ours.example <x@evil.example>", ["evil.example"]],
+    ["(ceo@ours.example) x@evil.example", ["evil.example"]],
+    ["x@evil.example (a (nested) ceo@ours.example)", ["evil.example"]],
+    ["a@one.example, B <b@two.example>, c@three.example", ["two.example"]],
+    ["a@one.example, c@three.example", ["one.example", "three.example"]],
+    ["<a@one.example>, <b@two.example>", ["one.example", "two.example"]],
+    ["group: a@one.example, b@two.example;", ["one.example", "two.example"]],
+    ["<@relay.example:a@one.example>", ["relay.example", "one.example"]],
+    ["a @ one . example", ["one.example"]],
+    ["a@\r\n one.example", ["one.example"]],
+    ["<a@one.example", ["one.example"]],
+    ["a@one.example.", ["one.example"]],
+    ['"unclosed <a@one.example>', []],
+    ['"a\\"b" <a@one.example>', ["one.example"]],
+    ["", []],
+    ["nobody", []],
+  ])("%j", (value, domains) => {
+    expect(headerDomains(value)).toEqual(domains);
+  });
+
+  test("a long hostile value takes no time", () => {
+    const started = performance.now();
+    for (const piece of ["(", "<", "@", '"', " . ", "@ ", ",", "\\"]) headerDomains(piece.repeat(60_000));
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
