@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectClamd } from "../../src/clamd/connect.ts";
 import { parseClamdConf, textOf } from "../../src/config/clamd-conf.ts";
-import { startClamd } from "../../test/lab/clamd.ts";
+import { loadLibrary } from "../../src/engine/library.ts";
+import { startClamd, writeDirectives } from "../../test/lab/clamd.ts";
+import { writeDatabase } from "../../test/lab/database.ts";
 import { eicarAttachment } from "../../test/lab/eicar.ts";
 import { plainFolder } from "../../test/lab/folder.ts";
 import { mail } from "../../test/lab/mail.ts";
@@ -16,22 +18,56 @@ const BINARY = join(import.meta.dir, "../../dist/clamav-milter");
 const USUAL_PORT = 7357;
 const HOST_CONF = "/etc/clamav/clamd.conf";
 const HOST_DATABASE = "/var/lib/clamav";
-const START_PATIENCE = 30_000;
+/** The real database takes a minute to load on a slow host. */
+const START_PATIENCE = 180_000;
 
 interface Scanner {
   readonly conf: string;
+  /** Options and environment that go with it. */
+  readonly options: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
+
+/** Words that ask for a clamd. */
+const WITH_CLAMD = /^(-[a-zA-Z]*e|--ext|-s|--serv)/;
 
 /** Builds a whole set-up on this machine, shows what it does, and runs it until it is told to end. */
 async function main(options: readonly string[]): Promise<number> {
   const folder = plainFolder();
-  const scanner = (await hostScanner()) ?? (await privateScanner(folder.path));
+  const external = options.some((option) => WITH_CLAMD.test(option));
+  const scanner = external
+    ? ((await hostScanner()) ?? (await privateScanner(folder.path)))
+    : await builtInEngine(folder.path);
   try {
     return await runFilter(scanner, options);
   } finally {
     await scanner.stop();
     folder.remove();
+  }
+}
+
+/** The program scans itself, with the host's libclamav or that of Debian's package. */
+async function builtInEngine(folder: string): Promise<Scanner> {
+  const env: Record<string, string> = {};
+  if (!hasLibrary()) {
+    say("This host has no libclamav: bringing Debian's package (nothing is installed) ...");
+    env.LD_LIBRARY_PATH = (await bringParts(["clamav"])).clamav.libraryPath;
+  }
+  const database = hostDatabase() ?? writeDatabase(join(folder, "database"));
+  if (hostDatabase() === null) tellSmallDatabase();
+  else say(`Loading the virus database of ${database} (this can take a minute) ...`);
+  const conf = join(folder, "clamd.conf");
+  writeDirectives(conf, { DatabaseDirectory: database });
+  return { conf, options: [], env, stop: async () => {} };
+}
+
+function hasLibrary(): boolean {
+  try {
+    loadLibrary();
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -44,7 +80,7 @@ async function hostScanner(): Promise<Scanner | null> {
     const session = await connectClamd({ kind: "unix", path, name: path }, 2000, () => {});
     say(`Using this host's clamd: ${await session.version()} on ${path}`);
     session.quit();
-    return { conf: HOST_CONF, stop: async () => {} };
+    return { conf: HOST_CONF, options: ["--external"], env: {}, stop: async () => {} };
   } catch (error) {
     say(`This host has a ${HOST_CONF}, but its clamd cannot be used: ${reasonOf(error)}`);
     return null;
@@ -57,18 +93,21 @@ async function privateScanner(folder: string): Promise<Scanner> {
   );
   await bringParts(["clamav"]);
   const database = hostDatabase();
-  if (database === null) {
-    say(
-      `This host has no virus database in ${HOST_DATABASE}: using a small one that knows the EICAR test file only.`,
-    );
-    say("For real use install and run freshclam.");
-  } else say(`Loading the virus database of ${database} (this can take a minute) ...`);
+  if (database === null) tellSmallDatabase();
+  else say(`Loading the virus database of ${database} (this can take a minute) ...`);
   const clamd = await startClamd({
     folder,
     deadline: 180_000,
     ...(database === null ? {} : { database }),
   });
-  return { conf: clamd.confPath, stop: () => clamd.stop() };
+  return { conf: clamd.confPath, options: ["--external"], env: {}, stop: () => clamd.stop() };
+}
+
+function tellSmallDatabase(): void {
+  say(
+    `This host has no virus database in ${HOST_DATABASE}: using a small one that knows the EICAR test file only.`,
+  );
+  say("For real use install and run freshclam.");
 }
 
 /** The host's database folder, if freshclam has filled it. */
@@ -80,10 +119,13 @@ function hostDatabase(): string | null {
 
 async function runFilter(scanner: Scanner, options: readonly string[]): Promise<number> {
   const port = await usablePort();
-  const argv = ["--foreground", "--external", "-o", "-l", "-q", "-c", scanner.conf, ...options];
+  // What is asked for by the user stands last: it counts.
+  const own = scanner.options.filter((option) => !options.includes(option));
+  const argv = ["--foreground", ...own, "-o", "-l", "-q", "-c", scanner.conf, ...options];
   const address = `inet:${port}@127.0.0.1`;
   say(`\n$ dist/clamav-milter ${[...argv, address].join(" ")}`);
-  const filter = Bun.spawn([BINARY, ...argv, address], { stdio: ["ignore", "inherit", "inherit"] });
+  const env = { ...process.env, ...scanner.env };
+  const filter = Bun.spawn([BINARY, ...argv, address], { env, stdio: ["ignore", "inherit", "inherit"] });
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => filter.kill("SIGTERM"));
   const accepting = await firstAnswer(port, () => filter.exitCode !== null);
   if (accepting === null) return filter.exited;

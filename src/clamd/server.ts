@@ -58,7 +58,7 @@ const LONGEST_SHUN = 2_000;
 /** After a passed descriptor was answered with an error, messages are streamed for a while. */
 const STREAM_FOR = 60_000;
 /** A session that ends so soon after a message was put into it had ended before. Milliseconds. */
-const STALE_WITHIN = 100;
+const STALE_WITHIN = 5;
 /** One message may fail by its own nature; so many in a row are the server's fault. */
 const ERRORS_IN_A_ROW = 3;
 

@@ -14,7 +14,6 @@ export const SCANNER_OPTIONS = [
       "the hosts of --server. If both are set, TCP is used when --server is given, the local socket otherwise.",
     conflicts: "needs LocalSocket or TCPSocket in clamd.conf",
     built: true,
-    soFar: "always needed",
   }),
   option({
     long: "server",
@@ -71,7 +70,6 @@ export const SCANNER_OPTIONS = [
       "since clamd watches its own database.",
     conflicts: "must be 1 or more without --external",
     built: true,
-    soFar: "accepted, no effect",
   }),
   option({
     long: "scan-timeout",

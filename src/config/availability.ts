@@ -15,9 +15,6 @@ export function refuseUnbuilt(options: GivenOptions): void {
     if (!option.built && values[option.long] !== undefined)
       throw notAvailable(`${optionLabel(option)}: not available yet`);
   }
-  if (values.external !== true) {
-    throw notAvailable("scanning without --external: not available yet; give --external and run clamd");
-  }
 }
 
 function notAvailable(message: string): StartError {

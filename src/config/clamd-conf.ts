@@ -158,6 +158,11 @@ export function sizeOf(config: ClamdConf, name: SizeDirective): number {
   return typeof value === "number" ? value : SIZES[name];
 }
 
+/** The texts of a directive that may stand several times. */
+export function textsOf(config: ClamdConf, name: TextDirective): readonly string[] {
+  return (config.given.get(name) ?? []).filter((value) => typeof value === "string");
+}
+
 /** A text, or clamd's default for it, or null. */
 export function textOf(config: ClamdConf, name: TextDirective): string | null {
   const value = config.given.get(name)?.[0];

@@ -36,6 +36,11 @@ export function externalScanners(options: GivenOptions, conf: ClamdConf): Scanne
   return { servers: [unixServer(path, conf)], warnings: port === null ? [] : [both] };
 }
 
+/** The only server without `--external`. @param socket its address in the abstract namespace */
+export function engineScanner(socket: string): Scanners {
+  return { servers: [{ kind: "unix", path: socket, name: "built-in-engine" }], warnings: [] };
+}
+
 function listedServers(list: string, port: number | null, conf: ClamdConf): Scanners {
   const hosts = parseServerList(list);
   if (typeof hosts === "string") throw noScanner(`--server: expected ${hosts}`);

@@ -6,10 +6,11 @@ import type { SocketAddress } from "../cli/socket-address.ts";
 import type { LogSettings } from "../log/choice.ts";
 import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
+import { type EngineSettings, type EngineSurroundings, resolveEngine } from "./engine-settings.ts";
 import { resolveLogSettings } from "./log-settings.ts";
 import { type MailSettings, mailSettings } from "./mail-settings.ts";
 import { type PolicySettings, resolvePolicy } from "./policy-settings.ts";
-import { externalScanners } from "./servers.ts";
+import { engineScanner, externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
 
 export type { SocketAddress } from "../cli/socket-address.ts";
@@ -23,6 +24,8 @@ export interface Settings extends PolicySettings, MailSettings {
   readonly foreground: boolean;
   /** The clamd servers, at least one. */
   readonly servers: readonly ServerAddress[];
+  /** The built-in engine, which is the only server then; null with `--external`. */
+  readonly engine: EngineSettings | null;
   /** Seconds that the start waits for them, `--wait-for-clamd`. */
   readonly waitForClamd: number;
   /** Seconds between two test messages to each of them, `--canary`; 0: none are sent. */
@@ -87,12 +90,18 @@ export interface Surroundings {
   readonly cwd?: string;
   /** What was noticed before and is to be logged at start. */
   readonly warnings?: readonly string[];
+  /** Address of the engine's socket, in the abstract namespace. */
+  readonly engineSocket?: string | undefined;
+  /** Processors of this host. */
+  readonly cores?: number | undefined;
 }
 
 /** Seconds; man page, `--canary`. */
 const CANARY = 3600;
 /** Seconds; man page, `--timeout`. */
 const SLOT_TIMEOUT = 300;
+/** Tests of settings need not care where an engine would listen. */
+const SOME_SOCKET = "\0clamav-milter-engine";
 
 export type RunCommandLine = Extract<CommandLine, { action: "run" }>;
 
@@ -106,7 +115,12 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
   const { values } = line.options;
   const fullPath = (path: string | null): string | null =>
     path === null ? null : posix.resolve(around.cwd ?? "/", path);
-  const scanners = externalScanners(line.options, conf);
+  const internal = values.external !== true;
+  const scanners = internal
+    ? engineScanner(around.engineSocket ?? SOME_SOCKET)
+    : externalScanners(line.options, conf);
+  const log = resolveLogSettings(line.options, conf);
+  const temporary = textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || null);
   const streamMaxLength = sizeOf(conf, "StreamMaxLength");
   const maxThreads = numberOf(conf, "MaxThreads") ?? 10;
   return frozen({
@@ -114,6 +128,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     configFile: conf.file,
     foreground: values.foreground === true || booleanOf(conf, "Foreground"),
     servers: scanners.servers,
+    engine: internal ? resolveEngine(conf, engineSurroundings(line, around, temporary, log)) : null,
     waitForClamd: wholeValue(values["wait-for-clamd"], 0),
     canary: wholeValue(values.canary, CANARY),
     maxThreads,
@@ -136,7 +151,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     discardInfected: values.noreject === true,
     quiet: values.quiet === true,
     ...mailSettings(line.options, conf, line.sockets, around.cwd ?? "/"),
-    temporaryDirectory: textOf(conf, "TemporaryDirectory") ?? (around.tmpdir || "/tmp"),
+    temporaryDirectory: temporary ?? SYSTEM_TEMPORARY,
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
     socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),
     socketGroup: textValue(values["socket-group"]),
@@ -146,7 +161,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     pidFile: textValue(values.pidfile),
     sendmailBin: textValue(values["sendmail-bin"]) ?? "/usr/sbin/sendmail",
     sendmailCf: fullPath(textValue(values["sendmail-cf"])),
-    log: resolveLogSettings(line.options, conf),
+    log,
     warnings: [
       ...conf.warnings,
       ...scanners.warnings,
@@ -154,6 +169,24 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
       ...(around.warnings ?? []),
     ],
   });
+}
+
+const SYSTEM_TEMPORARY = "/tmp";
+
+function engineSurroundings(
+  line: RunCommandLine,
+  around: Surroundings,
+  temporary: string | null,
+  log: LogSettings,
+): EngineSurroundings {
+  const monitor = textValue(line.options.values["freshclam-monitor"]);
+  return {
+    temporaryDirectory: temporary ?? SYSTEM_TEMPORARY,
+    temporaryGiven: temporary !== null,
+    cores: around.cores ?? 1,
+    monitor: monitor === null ? null : Number(monitor),
+    debug: log.debugLevel > 0,
+  };
 }
 
 function textValue(value: string | true | undefined): string | null {

@@ -4,7 +4,8 @@ import { type CommandLine, type GivenOptions, parseCommandLine } from "../cli/co
 import type { OptionName } from "../cli/options.ts";
 import { StartError } from "../cli/start-error.ts";
 import { refuseUnbuilt } from "./availability.ts";
-import { type ClamdConf, numberOf } from "./clamd-conf.ts";
+import { type ClamdConf, numberOf, textOf } from "./clamd-conf.ts";
+import { TEXTS } from "./clamd-directives.ts";
 import { loadClamdConf } from "./config-file.ts";
 import {
   type DirectoryFact,
@@ -19,6 +20,10 @@ import { type RunCommandLine, resolveSettings, type Settings } from "./settings.
 
 /** The outside world as far as start-up needs it; see system-edge.ts for the real one. */
 export interface StartEdge extends CfReader {
+  /** Where the built-in engine listens. */
+  readonly engineSocket?: string;
+  /** Processors of this host. */
+  readonly cores?: number;
   readonly uid: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** @throws Error when nothing is found there */
@@ -36,6 +41,8 @@ export type StartRequest =
       readonly servers: readonly ServerAddress[];
       /** Seconds; 0: no limit. */
       readonly readTimeout: number;
+      /** Where the built-in engine has its database; null with `--external`. */
+      readonly databaseDirectory: string | null;
       /** Why the servers could not be found out, or null. */
       readonly problem: string | null;
     }
@@ -60,7 +67,9 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
   refuseUnbuilt(line.options);
-  return resolveSettings(line, conf, { uid: edge.uid, tmpdir: edge.env.TMPDIR, cwd: edge.cwd, warnings });
+  const { uid, cwd, engineSocket, cores } = edge;
+  const { TMPDIR: tmpdir } = edge.env;
+  return resolveSettings(line, conf, { uid, tmpdir, cwd, warnings, engineSocket, cores });
 }
 
 function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {
@@ -71,16 +80,30 @@ function configuration(options: GivenOptions, edge: StartEdge): ClamdConf {
 /** The version is printed even when clamd cannot be found: the reader then learns why. */
 function versionRequest(options: GivenOptions, edge: StartEdge): StartRequest {
   if (options.values.external !== true) {
-    return { action: "version", servers: [], readTimeout: 0, problem: null };
+    const directory = databaseDirectory(options, edge);
+    return { action: "version", servers: [], readTimeout: 0, problem: null, databaseDirectory: directory };
   }
   try {
     const conf = configuration(options, edge);
     const { servers } = externalScanners(options, conf);
-    return { action: "version", servers, readTimeout: numberOf(conf, "ReadTimeout") ?? 0, problem: null };
+    const readTimeout = numberOf(conf, "ReadTimeout") ?? 0;
+    return { action: "version", servers, readTimeout, problem: null, databaseDirectory: null };
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    return { action: "version", servers: [], readTimeout: 0, problem: error.message };
+    const { message: problem } = error;
+    return { action: "version", servers: [], readTimeout: 0, problem, databaseDirectory: null };
   }
+}
+
+/** Without a clamd.conf that can be read, the usual one. */
+function databaseDirectory(options: GivenOptions, edge: StartEdge): string {
+  let directory: string | null = null;
+  try {
+    directory = textOf(configuration(options, edge), "DatabaseDirectory");
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+  }
+  return directory ?? TEXTS.DatabaseDirectory.default;
 }
 
 function factsOf(options: GivenOptions, edge: StartEdge): StartFacts {

@@ -33,7 +33,7 @@ export function startWarnings(
   if (values["dont-blacklist"] !== undefined && Number(values["blacklist-time"] ?? "0") === 0) {
     warnings.push("--dont-blacklist without --blacklist-time has no effect");
   }
-  if (servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
+  if (values.external === true && servers.some(isLocalServer) && !booleanOf(conf, "AlertExceedsMax")) {
     const remedy = `AlertExceedsMax yes in ${conf.file} would report them`;
     warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
   }

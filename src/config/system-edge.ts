@@ -1,5 +1,9 @@
 import { accessSync, constants, readFileSync, realpathSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { StartEdge } from "./start-settings.ts";
+
+/** The same whenever the settings are read anew, and no other process's. */
+const ENGINE_SOCKET = `\0clamav-milter-engine.${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
 
 /** The real files, user and environment of this process. */
 export function systemEdge(): StartEdge {
@@ -7,6 +11,8 @@ export function systemEdge(): StartEdge {
     uid: process.getuid?.() ?? -1,
     env: process.env,
     cwd: process.cwd(),
+    engineSocket: ENGINE_SOCKET,
+    cores: availableParallelism(),
     readFile: (path) => readFileSync(path, "utf8"),
     realPath: (path) => realpathSync(path),
     stat: (path) => {

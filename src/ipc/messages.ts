@@ -4,6 +4,7 @@ import type { ScannerHealth } from "../clamd/health.ts";
 import type { ScannerWatchState } from "../clamd/outage.ts";
 import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
+import { checkFromEngine, type FromEngine } from "./engine-messages.ts";
 import {
   checkNoticeAnswer,
   checkNoticeRequest,
@@ -80,6 +81,8 @@ export type ToKeeper =
 export type FromRole =
   | { readonly type: "ready" }
   | { readonly type: "pong" }
+  /** From the engine only. */
+  | FromEngine
   /** From children only. */
   | SlotReport
   | BlacklistFromChild
@@ -162,7 +165,8 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (type === "scanners") return checkScannerReport(message);
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
   if (type === "endless" && typeof hash === "string" && HASH.test(hash)) return { type, hash };
-  return type === "ready" || type === "pong" ? { type } : checkPolicyFromRole(message);
+  if (type === "ready" || type === "pong") return { type };
+  return checkFromEngine(message) ?? checkPolicyFromRole(message);
 }
 
 /**

@@ -6,6 +6,7 @@ export const ROLES = {
   supervisor: "@supervisor",
   child: "@child",
   keeper: "@keeper",
+  engine: "@engine",
 } as const;
 
 export type RoleName = keyof typeof ROLES;

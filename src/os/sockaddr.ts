@@ -6,13 +6,14 @@ export const MAX_UNIX_PATH = 107;
 
 /**
  * struct sockaddr_un { sa_family_t sun_family; char sun_path[108]; }
+ * @param path a name that begins with NUL is in the abstract namespace, where no NUL ends it (unix(7))
  * @throws RangeError when the path is too long
  */
 export function unixAddress(path: string): Uint8Array {
   const bytes = Buffer.from(path);
   if (bytes.length > MAX_UNIX_PATH)
     throw new RangeError(`${path}: a socket path has ${MAX_UNIX_PATH} bytes at most`);
-  const address = Buffer.alloc(2 + bytes.length + 1);
+  const address = Buffer.alloc(2 + bytes.length + (path.startsWith("\0") ? 0 : 1));
   address.writeUInt16LE(AF_UNIX, 0);
   bytes.copy(address, 2);
   return address;

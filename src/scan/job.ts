@@ -28,8 +28,11 @@ export interface ScanWorld {
 const HOPELESS: ReadonlySet<Attempt["code"]> = new Set(["CLAMD_CANCELLED"]);
 /** When every server has failed with a message they are asked again after a while, and once more. Milliseconds. */
 const PAUSES = [300, 1000];
-/** A message in whose scan so many connexions ended may be what ends them. */
-const DEADLY = 3;
+/** A message in whose scan so many connexions ended may be what ends them: of one scanner, and of several. */
+const DEADLY_TO_ONE = 2;
+const DEADLY_TO_MANY = 3;
+/** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT). */
+const TIME_LIMIT = /Time limit reached$/;
 
 /** What has happened to a message so far. */
 interface Troubles {
@@ -58,8 +61,9 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
       const again = !cancelled && (await mayTryAgain(world, troubles, deadline));
       if (cancelled) return verdict;
       if (again) continue;
-      if (troubles.timeouts > 0 || troubles.closed >= DEADLY) world.onEndless(contentHash(source));
-      return verdict;
+      const deadly = isDeadly(troubles, world);
+      if (deadly || troubles.timeouts > 0) world.onEndless(contentHash(source));
+      return deadly ? named(verdict, troubles.closed) : verdict;
     }
   };
   return {
@@ -73,7 +77,7 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
 
 const ENDLESS: ScanVerdict = {
   kind: "failed",
-  reason: "the same message could not be scanned in time a short while ago",
+  reason: "the same message could not be scanned a short while ago",
   header: "Read timeout exceeded",
   server: null,
 };
@@ -92,7 +96,10 @@ interface Attempt {
 async function settle(scan: Scan): Promise<Attempt> {
   try {
     const verdict = verdictOf(await scan.verdict);
-    return { verdict, code: verdict.kind === "failed" ? "CLAMD_ERROR" : null };
+    if (verdict.kind !== "failed") return { verdict, code: null };
+    return TIME_LIMIT.test(verdict.reason)
+      ? { verdict: { ...verdict, header: "Read timeout exceeded" }, code: "CLAMD_TIMEOUT" }
+      : { verdict, code: "CLAMD_ERROR" };
   } catch (error) {
     // What is no trouble of clamd's is ours, and stays.
     return { verdict: failureOf(error), code: error instanceof ClamdError ? error.code : "CLAMD_CANCELLED" };
@@ -105,9 +112,22 @@ function note(troubles: Troubles, server: string | null, code: Attempt["code"]):
   if (code === "CLAMD_TIMEOUT") troubles.timeouts++;
 }
 
+function isDeadly({ closed }: Troubles, { pool }: ScanWorld): boolean {
+  return closed >= (pool.size > 1 ? DEADLY_TO_MANY : DEADLY_TO_ONE);
+}
+
+/** The log is to tell which message it was. */
+function named(verdict: ScanVerdict, closed: number): ScanVerdict {
+  if (verdict.kind !== "failed") return verdict;
+  return {
+    ...verdict,
+    reason: `the scanner has ended ${closed} times while it had this message: ${verdict.reason}`,
+  };
+}
+
 /** Waits until the next try is due; false when there is to be none. */
 async function mayTryAgain(world: ScanWorld, troubles: Troubles, deadline: number): Promise<boolean> {
-  if (troubles.closed >= DEADLY || world.now() >= deadline) return false;
+  if (isDeadly(troubles, world) || world.now() >= deadline) return false;
   if (troubles.tried.size < world.pool.size) return true;
   const pause = PAUSES[troubles.rounds++];
   if (pause === undefined || world.now() + pause >= deadline) return false;

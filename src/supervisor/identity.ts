@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import { lookUpGroup, lookUpUser } from "../os/accounts.ts";
 import { describeRights } from "../os/capabilities.ts";
 import { becomeUser } from "../os/privileges.ts";
+import { prepareJail } from "./jail.ts";
 
 /**
  * Root becomes the `User` of clamd.conf; with `--chroot` it keeps the one right that placing children in the jail
@@ -27,6 +28,9 @@ export function becomeConfiguredUser(settings: Settings): string {
       );
     }
     try {
+      if (settings.jail !== null && settings.engine !== null) {
+        prepareJail(settings.jail, account.uid, account.gid);
+      }
       // The right is kept without a jail, too: until a new process has dropped it no other of the same user may
       // trace it.
       becomeUser(account, { supplementaryGroups: settings.supplementaryGroups, keepChroot: true });

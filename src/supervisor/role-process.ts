@@ -1,5 +1,6 @@
 import type { ScannerWatchState } from "../clamd/outage.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
+import type { FromEngine } from "../ipc/engine-messages.ts";
 import { checkFromRole, type FromRole } from "../ipc/messages.ts";
 import type { BlacklistFromChild } from "../ipc/policy-messages.ts";
 import { ROLES, type RoleName } from "../ipc/role.ts";
@@ -29,6 +30,8 @@ export interface RoleEvents {
   onExit(role: RoleProcess, how: string): void;
   /** It broke the rules of the channel or hangs, and was killed for it. */
   onOffence(role: RoleProcess, what: string): void;
+  /** The engine tells something; other roles must not. */
+  onEngine?(role: RoleProcess, message: FromEngine): void;
   /** A child tells of its slots; other roles have none, and must not. */
   onSlots?(role: RoleProcess, report: SlotReport): void;
   /** A child has met a message that no scanner gets through with; other roles must not. */
@@ -94,10 +97,10 @@ export async function startRole(
         else if (known.type === "offender" || known.type === "blacklistNext")
           events.onBlacklist?.(role, known);
         else if (known.type === "failed") lastWords = `: ${known.reason}`;
-        else {
+        else if (known.type === "ready") {
           heart.start();
           events.onReady(role);
-        }
+        } else events.onEngine?.(role, known);
       },
       onEnd: (error) => {
         if (error !== null) offend(error.message);
@@ -127,7 +130,8 @@ function isExpected({ type }: FromRole, events: RoleEvents): boolean {
   if (type === "scanners") return events.onScanners !== undefined;
   if (type === "peers") return events.onPeers !== undefined;
   if (type === "offender" || type === "blacklistNext") return events.onBlacklist !== undefined;
-  return type !== "endless" || events.onEndless !== undefined;
+  if (type === "endless") return events.onEndless !== undefined;
+  return type === "ready" || type === "pong" || type === "failed" || events.onEngine !== undefined;
 }
 
 /** @throws OsError when there is no further pair; `others` are closed then */
@@ -146,7 +150,7 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
       // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
       cmd: ["/proc/self/exe", ROLES[name]],
       argv0: `clamav-milter: ${name}`,
-      env: roleEnvironment(),
+      env: roleEnvironment(name),
       // The first given descriptor becomes CHANNEL_FD, which follows standard error.
       stdio: ["ignore", "ignore", "inherit", ...given],
     });
@@ -156,13 +160,17 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
   }
 }
 
-/** Nothing of the caller's environment but its time zone: a variable must not change what a role does. */
-function roleEnvironment(): Record<string, string> {
-  const zone = process.env.TZ;
+/**
+ * Nothing of the caller's environment but its time zone: a variable must not change what a role does. The engine may
+ * have a libclamav that is not where the system looks for libraries.
+ */
+function roleEnvironment(name: RoleName): Record<string, string> {
+  const { TZ: zone, LD_LIBRARY_PATH: libraries } = process.env;
   return {
     PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
     LANG: "C.UTF-8",
     ...(zone === undefined ? {} : { TZ: zone }),
+    ...(name === "engine" && libraries !== undefined ? { LD_LIBRARY_PATH: libraries } : {}),
   };
 }
 

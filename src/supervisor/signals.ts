@@ -12,12 +12,20 @@ export interface Signals {
   onReload(work: () => void): void;
   /** USR1. */
   onReopen(work: () => void): void;
+  /** USR2: the virus database is to be read anew. */
+  onDatabase(work: () => void): void;
 }
 
 /** Takes all signals from now on; HUP and USR1 that come before somebody cares are kept. */
 export function watchSignals(): Signals {
   const stop = Promise.withResolvers<string>();
-  const state = { stopped: false, faulty: false, reload: makeBell(), reopen: makeBell() };
+  const state = {
+    stopped: false,
+    faulty: false,
+    reload: makeBell(),
+    reopen: makeBell(),
+    database: makeBell(),
+  };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       state.stopped = true;
@@ -26,8 +34,8 @@ export function watchSignals(): Signals {
   }
   process.on("SIGHUP", state.reload.ring);
   process.on("SIGUSR1", state.reopen.ring);
-  // The virus database is clamd's here; the signal must not end the program all the same.
-  process.on("SIGUSR2", () => {});
+  // With --external the database is clamd's; the signal must not end the program all the same.
+  process.on("SIGUSR2", state.database.ring);
   return {
     stop: stop.promise,
     get stopped() {
@@ -48,6 +56,7 @@ export function watchSignals(): Signals {
     },
     onReload: state.reload.answer,
     onReopen: state.reopen.answer,
+    onDatabase: state.database.answer,
   };
 }
 

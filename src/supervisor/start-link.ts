@@ -65,8 +65,13 @@ export async function startInBackground(order: StartOrder, waiting: number): Pro
 }
 
 function environment(): Record<string, string> {
-  const { TZ } = process.env;
-  return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8", ...(TZ === undefined ? {} : { TZ }) };
+  const { TZ, LD_LIBRARY_PATH } = process.env;
+  return {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: "C.UTF-8",
+    ...(TZ === undefined ? {} : { TZ }),
+    ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
+  };
 }
 
 function settle(message: unknown, outcome: { resolve(): void; reject(error: Error): void }): void {

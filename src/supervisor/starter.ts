@@ -3,6 +3,7 @@ import { EXIT, StartError, startErrorText } from "../cli/start-error.ts";
 import type { Settings } from "../config/settings.ts";
 import { readSettings, type StartEdge, type StartRequest } from "../config/start-settings.ts";
 import { systemEdge } from "../config/system-edge.ts";
+import { engineVersion } from "../engine/version-text.ts";
 import { writeStandardError } from "../os/standard-error.ts";
 import { VERSION } from "../version.ts";
 import { askClamdVersion } from "./scanner-check.ts";
@@ -67,10 +68,19 @@ function settingsOf(argv: readonly string[], edge: StartEdge): Settings {
   return request.settings;
 }
 
-/** `-V`: our version, and with `--external` what each clamd says of itself. */
+function engineText(databaseDirectory: string): string {
+  try {
+    return engineVersion(databaseDirectory);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** `-V`: our version, and that of the built-in engine; with `--external` what each clamd says of itself. */
 async function versionText(request: Extract<StartRequest, { action: "version" }>): Promise<string> {
   const lines = [`clamav-milter version ${VERSION}`];
   if (request.problem !== null) lines.push(`clamd: ${request.problem}`);
+  if (request.databaseDirectory !== null) lines.push(engineText(request.databaseDirectory));
   const answers = await Promise.allSettled(request.servers.map(askClamdVersion));
   for (const [at, answer] of answers.entries()) {
     const name = request.servers[at]?.name ?? "";

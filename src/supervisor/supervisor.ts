@@ -9,6 +9,8 @@ import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
 import { openBroadcast } from "./broadcast.ts";
 import { Crew } from "./crew.ts";
+import { enginesFor, startEngines } from "./engine-start.ts";
+import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { prepareMailPlaces } from "./mail-places.ts";
@@ -42,7 +44,7 @@ export interface SupervisorOrder {
 }
 
 /** What has to be undone in the end, last first. */
-type Undo = (() => void)[];
+type Undo = (() => void | Promise<void>)[];
 
 /**
  * Runs the program until it is told to stop: takes its user, opens pidfile and sockets, checks the scanners, starts
@@ -54,15 +56,15 @@ export async function supervise(order: SupervisorOrder): Promise<void> {
   try {
     await run(order, undo);
   } finally {
-    undoAll(undo);
+    await undoAll(undo);
   }
 }
 
 /** What cannot be undone must not keep the rest from it. */
-function undoAll(undo: Undo): void {
+async function undoAll(undo: Undo): Promise<void> {
   for (const step of undo.reverse()) {
     try {
-      step();
+      await step();
     } catch {
       // The log may be closed already, and there is nothing to be done about it.
     }
@@ -90,7 +92,10 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   log("verbose", rights);
   await Promise.race([requirePolicy(settings, process.getuid?.() ?? -1), signals.stop]);
   if (signals.stopped) return;
-  await Promise.race([awaitScanners(settings, signals, manager, log), signals.stop]);
+  const engines = enginesFor(settings, log, (work) => undo.push(work));
+  const scanners =
+    engines === null ? awaitScanners(settings, signals, manager, log) : startEngines(engines, manager);
+  await Promise.race([scanners, signals.stop]);
   if (signals.stopped) return;
   const late = settings.sockets.filter((socket) => !isPrivileged(socket));
   // Those of a service manager are given once, whatever ports the command line names.
@@ -102,8 +107,9 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   broadcast.tell("Starting clamav-milter");
   const heartbeat = startHeartbeat(manager, crew);
   signals.onReload(() => {
-    if (!signals.stopped) reload(order, crew, manager, log, reopen);
+    if (!signals.stopped) reload(order, crew, engines, manager, log, reopen);
   });
+  signals.onDatabase(() => engines?.reload("SIGUSR2"));
   signals.onReopen(() => {
     reopen();
     crew.reopenLogs();
@@ -115,6 +121,7 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   for (const socket of sockets) socket.release();
   await crew.stop();
   broadcast.tell("Stopping clamav-milter");
+  await engines?.stop();
   log("info", "stopped");
   if (signals.faulty)
     throw new StartError("FAULT", EXIT.SOFTWARE, "ended by a fault of its own; the log tells it");
@@ -234,6 +241,7 @@ function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof 
 function reload(
   order: SupervisorOrder,
   crew: Crew,
+  engines: Engines | null,
   manager: ServiceManager,
   log: Log,
   reopen: (settings?: Settings["log"]) => void,
@@ -246,6 +254,7 @@ function reload(
     }
     reopen(settings.log);
     crew.renew(settings);
+    if (settings.engine !== null) engines?.renew(settings.engine);
     log("info", "the settings were read again");
   } catch (error) {
     reopen();

@@ -204,7 +204,7 @@ describe("a session that had ended", () => {
   test("while clamd was scanning is a failure at once", async () => {
     const lab = await withRestingSession();
     const scan = lab.scan("second");
-    await lab.pass(100);
+    await lab.pass(5);
     lab.clamds[0]?.session.fail(new ClamdError("CLAMD_CLOSED", "the connexion was closed"));
     expect(await outcome(scan.verdict)).toBe("CLAMD_CLOSED");
   });

@@ -90,15 +90,6 @@ describe("what is not available yet is refused with 69", () => {
     });
   }
 
-  const others: readonly (readonly [string, string])[] = [
-    ["--foreground /s", "scanning without --external: not available yet"],
-  ];
-  test.each(others)("%s", (text, message) => {
-    const error = startFailure(() => start(text));
-    expect(error).toMatchObject({ code: "NOT_AVAILABLE", exitCode: 69 });
-    expect(error.message).toStartWith(message);
-  });
-
   test("what is built is not refused", () => {
     const text =
       "-edflonNq --foreground --no-check-cf --sendmail-cf= -I ::1 -s a -M 60 -c /etc/clamav/clamd.conf /s";
@@ -151,6 +142,7 @@ describe("--help and --version", () => {
       servers: [],
       readTimeout: 0,
       problem: null,
+      databaseDirectory: "/var/lib/clamav",
     });
   });
 
@@ -160,6 +152,7 @@ describe("--help and --version", () => {
       servers: [{ kind: "unix", path: "/run/clamd.ctl", name: "unix:/run/clamd.ctl" }],
       readTimeout: 120,
       problem: null,
+      databaseDirectory: null,
     });
   });
 

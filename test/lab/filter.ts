@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { REPOSITORY } from "../../scripts/debian/parts.ts";
+import { cachedPart, REPOSITORY } from "../../scripts/debian/parts.ts";
 import { type LabProcess, startProcess } from "./process.ts";
 import { DEFAULT_DEADLINE, hopeless, until } from "./wait.ts";
 
@@ -13,6 +13,10 @@ export interface FilterOptions {
   readonly sockets: readonly string[];
   /** Options besides `--foreground`, `--external`, `--no-check-cf` (the host's own is no concern of ours) and `-c`. */
   readonly options?: readonly string[];
+  /** The built-in engine scans, with the libclamav of Debian's package. */
+  readonly internal?: boolean;
+  /** A command that the filter is run by, such as `unshare --mount`. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Our filter at work. */
@@ -35,12 +39,15 @@ export interface Filter {
  * Starts the built filter in the foreground and waits until it accepts mail.
  * @throws code `HOPELESS` with its output when it ends instead
  */
-export async function startFilter({ conf, sockets, options = [] }: FilterOptions): Promise<Filter> {
+export async function startFilter(plan: FilterOptions): Promise<Filter> {
+  const { conf, sockets, options = [], internal = false, wrapper = [] } = plan;
+  const scanner = internal ? [] : ["--external"];
   // Nothing of a test is to be kept where the host's own program keeps it, or to reach anybody's mailbox.
   const apart = [`--spool-dir=${join(dirname(conf), "spool")}`, "--sendmail-bin=/bin/true"];
-  const common = ["--foreground", "--external", "--no-check-cf", "-c", conf, ...apart];
-  const argv = [BINARY, ...common, ...options, ...sockets];
-  const started = startProcess({ name: "clamav-milter", argv });
+  const usual = ["--foreground", ...scanner, "--no-check-cf", "-c", conf, ...apart];
+  const argv = [...wrapper, BINARY, ...usual, ...options, ...sockets];
+  const env = internal ? { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath } : {};
+  const started = startProcess({ name: "clamav-milter", argv, env });
   const filter = filterOf(started);
   await filter.logLine(/ accepts mail on /, DEFAULT_DEADLINE);
   return filter;

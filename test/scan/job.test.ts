@@ -168,11 +168,22 @@ describe("a message that no scanner gets through with", () => {
     expect(world.endlessTold).toEqual([hash]);
   });
 
-  test("and that ends three connexions is told of, and not tried a fourth time", async () => {
-    const pool = poolOf(5, error("CLAMD_CLOSED"));
+  test.each([
+    [1, 2],
+    [2, 3],
+    [5, 3],
+  ])("and that ends connexions to %d servers is not tried again after %d", async (size, tries) => {
+    const pool = poolOf(size, error("CLAMD_CLOSED"));
     const world = worldOf(pool);
-    await start(world).verdict;
-    expect([world.endlessTold, pool.asked.length]).toEqual([[hash], 3]);
+    const reason = `the scanner has ended ${tries} times while it had this message: text of CLAMD_CLOSED`;
+    expect(await start(world).verdict).toMatchObject({ kind: "failed", reason });
+    expect([world.endlessTold, pool.asked.length]).toEqual([[hash], tries]);
+  });
+
+  test("by the scanner's own limit of time is one of them", async () => {
+    const world = worldOf(poolOf(1, { kind: "failed", text: "fd[7]: Time limit reached" }));
+    expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
+    expect(world.endlessTold).toEqual([hash]);
   });
 
   test("is not sent again for a while, and is not clean", async () => {
