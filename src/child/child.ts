@@ -11,18 +11,21 @@ import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
+import { lackingText } from "../response/actions.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import { Lane } from "../scan/lane.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
-import { VERSION } from "../version.ts";
-import type { FilterWorld } from "./filter.ts";
+import type { MailDesk } from "./conclusion.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import { Gate } from "./gate.ts";
 import { KeeperLink } from "./keeper-link.ts";
 import { Listeners } from "./listeners.ts";
+import { mailDesk } from "./mail-desk.ts";
 import { mtaTraces } from "./mta-trace.ts";
 import { PolicyTables } from "./policy-tables.ts";
 import { makePolicyWorld } from "./policy-world.ts";
+import { responseRules } from "./response-rules.ts";
 import { makePool, remoteHost, scannersOf } from "./scanners.ts";
 import { Slots } from "./slots.ts";
 
@@ -49,6 +52,7 @@ export async function runChild(): Promise<void> {
   });
   keeper.onAccess = (access) => gate.take(access);
   const tables = new PolicyTables(monotonic);
+  const desk = mailDesk(keeper);
   let service: Service | null = null;
   /** What came while the tables were waited for. */
   const early: ToChild[] = [];
@@ -56,7 +60,7 @@ export async function runChild(): Promise<void> {
     if (tables.takeWhitelist(portion)) service?.relist();
   };
   const begin = (settings: Settings, options: ChildOptions): void => {
-    service = serve(settings, options, { keeper, gate, tables, end });
+    service = serve(settings, options, { keeper, gate, tables, end, desk });
     for (const message of early.splice(0)) tell(service, message);
   };
   const end: RoleEnd = await joinSupervisor((message) => {
@@ -86,6 +90,7 @@ function takePlace(jail: string | null): void {
 
 /** What a child works with from its first moment on. */
 interface Links {
+  readonly desk: MailDesk;
   readonly keeper: KeeperLink;
   readonly gate: Gate;
   readonly tables: PolicyTables;
@@ -213,16 +218,11 @@ function makeWorld(
   log: Log,
 ): FilterWorld {
   const hostOfServer = new Map(settings.servers.map((server) => [server.name, remoteHost(server)]));
+  const rules = responseRules(settings);
   let lackingTold = false;
   return {
     policy: makePolicyWorld(settings, options.hostName, links),
-    responseRules: {
-      addHeaders: settings.addHeaders,
-      acceptOnError: settings.acceptOnError,
-      discardInfected: settings.discardInfected,
-      onOversize: settings.onOversize,
-      ourVersion: VERSION,
-    },
+    responseRules: rules,
     scanSizeLimit: settings.scanSizeLimit,
     logClean: settings.log.clean,
     scan,
@@ -241,13 +241,12 @@ function makeWorld(
     now: monotonic,
     scanHost: (server) => hostOfServer.get(server) ?? null,
     hostName: options.hostName,
+    desk: links.desk,
+    broadcast: settings.broadcast !== null,
     onLacking: (actions) => {
       if (lackingTold) return;
       lackingTold = true;
-      log(
-        "warning",
-        `the MTA does not grant milter actions 0x${actions.toString(16)}: headers stay as they are`,
-      );
+      log("warning", lackingText(actions, rules));
     },
   };
 }

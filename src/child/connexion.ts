@@ -1,7 +1,8 @@
 import type { MilterError } from "../milter/milter-error.ts";
 import { MilterSession } from "../milter/session.ts";
 import { PROGRESS_INTERVAL } from "../scan/budget.ts";
-import { Filter, type FilterWorld } from "./filter.ts";
+import { Filter } from "./filter.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
 import { needsOf, wantedOf } from "./wanted.ts";
 
@@ -53,7 +54,11 @@ export class Connexion {
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(world.responseRules, needsOf(world.policy, world.openTrace !== null, world.dontWait)),
+      wantedOf(
+        world.responseRules,
+        needsOf(world.policy, world.openTrace !== null, world.dontWait, world.responseRules),
+        world.desk.macros,
+      ),
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,

@@ -1,47 +1,19 @@
 import type { Log } from "../log/log.ts";
-import { Action, Step } from "../milter/codes.ts";
+import { Step } from "../milter/codes.ts";
 import type { Agreement } from "../milter/negotiation.ts";
 import type { Verdict } from "../milter/replies.ts";
 import type { ClientFacts, MilterSession, SessionHandler } from "../milter/session.ts";
-import type { SessionTrace } from "../milter/trace.ts";
+import { grantedFacts } from "../response/actions.ts";
 import { type MessageRecord, messageFields, messageLine } from "../response/log-line.ts";
 import { NO_PLACE, OVERLOADED } from "../response/overload.ts";
-import { type MessageFacts, type Outcome, planResponse, type ResponseRules } from "../response/plan.ts";
-import { type ScanWorld, startScan } from "../scan/job.ts";
-import type { SpoolEdge } from "../scan/spool.ts";
+import type { MessageFacts, Outcome } from "../response/rules.ts";
+import { startScan } from "../scan/job.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
-import { Judge, type PolicyWorld } from "./judge.ts";
+import { type Conclusion, type Judged, quickConclusion, slowConclusion } from "./conclusion.ts";
+import type { FilterWorld } from "./filter-world.ts";
+import { Judge } from "./judge.ts";
 import { Message } from "./message.ts";
 import { longestWait, type SlotJob, scanInSlot } from "./scan-in-slot.ts";
-import type { Slots } from "./slots.ts";
-
-/** What all connexions of a child share. */
-export interface FilterWorld {
-  readonly policy: PolicyWorld;
-  readonly responseRules: ResponseRules;
-  /** Bytes; a longer message is not scanned. 0: no limit. */
-  readonly scanSizeLimit: number;
-  readonly logClean: boolean;
-  readonly scan: ScanWorld;
-  /** Milliseconds that a message has from its end to its verdict. */
-  readonly budget: number;
-  /** A message in scanning holds one of these. */
-  readonly slots: Slots;
-  /** Milliseconds that a message waits for a slot, `--timeout`; 0: as long as its budget allows. */
-  readonly slotTimeout: number;
-  readonly dontWait: boolean;
-  readonly spool: SpoolEdge;
-  readonly log: Log;
-  /** Makes the trace of one connexion; null: none is wanted. */
-  readonly openTrace: (() => SessionTrace) | null;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
-  /** The host that scanned, as `X-Virus-Scanned` names it: the server's name, or null for this host. */
-  readonly scanHost: (server: string) => string | null;
-  readonly hostName: string;
-  /** An action that the options need was not granted: told once by whoever logs it. */
-  readonly onLacking: (actions: number) => void;
-}
 
 /** Decides on the mail of one MTA connexion. */
 export class Filter implements SessionHandler {
@@ -54,7 +26,9 @@ export class Filter implements SessionHandler {
   #agreement: Agreement = { version: 0, actions: 0, steps: 0 };
   #client: ClientFacts = { kind: "connect", host: "", family: "unknown", port: 0, address: "" };
   #message: Message | null = null;
-  #job: SlotJob | null = null;
+  /** What the message waits for after its end. */
+  #job: { cancel(): void } | null = null;
+  #helo = "";
 
   /** @param admitted whether the MTA may use us: hosts.allow and hosts.deny */
   constructor(worldNow: () => FilterWorld, session: MilterSession, admitted: () => boolean = () => true) {
@@ -64,11 +38,6 @@ export class Filter implements SessionHandler {
     this.#session = session;
     const log: Log = (level, text, fields) => this.#world.log(level, text, fields);
     this.#judge = new Judge(this.#world.policy, session.macros, log);
-  }
-
-  /** Whether a verdict is due that only a scanner can give. */
-  get scanning(): boolean {
-    return this.#job !== null;
   }
 
   negotiated(agreement: Agreement, lacking: number): void {
@@ -84,6 +53,7 @@ export class Filter implements SessionHandler {
   }
 
   helo(name: string): void {
+    this.#helo = name;
     this.#judge.helo(name);
   }
 
@@ -150,27 +120,9 @@ export class Filter implements SessionHandler {
 
   #scan(message: Message, started: number): void {
     const early = message.complete();
-    if (early !== null) {
-      this.#conclude(message, early, started);
-      return;
-    }
-    const job = this.#startJob(message, started);
-    this.#job = job;
-    job.verdict
-      .then((verdict) => {
-        // An aborted message needs no answer, and must not get that of the one after it.
-        if (this.#job !== job) return;
-        if (verdict === null) this.#sendAway(message, started);
-        else this.#conclude(message, verdict, started);
-      })
-      .catch((error: unknown) => {
-        // A fault of ours: the message must be answered all the same, and not as clean.
-        this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
-        // The fault of an aborted message is not that of the one after it.
-        if (this.#message !== null && this.#message !== message) return;
-        this.#forget();
-        this.#session.finish([], { kind: "tempfail" });
-      });
+    if (early !== null) this.#conclude(message, early, started);
+    else if (this.#mayBeOwn(message)) this.#askWhetherOwn(message, started);
+    else this.#haveScanned(message, started);
   }
 
   abort(): void {
@@ -204,14 +156,95 @@ export class Filter implements SessionHandler {
     this.#logMessage(queueId, message, NO_PLACE, "tempfailed", started);
   }
 
+  /** What takes time goes on until the message is answered or aborted: an aborted one needs no answer. */
+  #when<T>(job: { cancel(): void }, result: Promise<T>, then: (value: T) => void): void {
+    const message = this.#message;
+    this.#job = job;
+    result
+      .then((value) => {
+        // An aborted message must not get the answer of the one after it.
+        if (this.#job === job) then(value);
+      })
+      .catch((error: unknown) => {
+        // A fault of ours: the message must be answered all the same, and not as clean.
+        this.#world.log("error", `a fault of this program: ${error instanceof Error ? error.stack : error}`);
+        // The fault of an aborted message is not that of the one after it.
+        if (this.#message !== null && this.#message !== message) return;
+        this.#forget();
+        this.#session.finish([], { kind: "tempfail" });
+      });
+  }
+
+  #haveScanned(message: Message, started: number): void {
+    const job = this.#startJob(message, started);
+    this.#when(job, job.verdict, (verdict) => {
+      if (verdict === null) this.#sendAway(message, started);
+      else this.#conclude(message, verdict, started);
+    });
+  }
+
+  /** Our own mail passes unscanned: it may carry the virus that it reports (decisions 6). */
+  #mayBeOwn(message: Message): boolean {
+    // Postfix gives the null sender of mail from the command line without brackets.
+    const fromNobody = message.sender === "<>" || message.sender === "";
+    return message.ownCode !== null && this.#judge.fromThisMachine && fromNobody;
+  }
+
+  #askWhetherOwn(message: Message, started: number): void {
+    const { ownCode, messageId, recipients, allRecipients } = message;
+    const asked = allRecipients
+      ? this.#world.desk.isOwn(ownCode ?? "", messageId, recipients).catch(() => false)
+      : Promise.resolve(false);
+    this.#when({ cancel: () => {} }, asked, (own) => {
+      if (!own) return this.#haveScanned(message, started);
+      this.#world.log("verbose", `${this.#queueId}: not scanned: a notice of our own`);
+      this.#say({ kind: "accept" });
+    });
+  }
+
   #conclude(message: Message, scan: ScanVerdict, started: number): void {
-    const plan = planResponse(scan, this.#world.responseRules, this.#facts(message, scan));
+    const judged = this.#judged(message, scan);
+    const quick = quickConclusion(judged);
+    if (quick !== null) this.#answer(message, scan, quick, started);
+    else {
+      this.#when({ cancel: () => {} }, slowConclusion(judged), (conclusion) =>
+        this.#answer(message, scan, conclusion, started),
+      );
+    }
+  }
+
+  #answer(message: Message, scan: ScanVerdict, conclusion: Conclusion, started: number): void {
+    const { plan, modifications } = conclusion;
     const queueId = this.#queueId;
     this.#forget();
-    this.#session.finish(plan.modifications, plan.verdict);
-    if (scan.kind === "infected") this.#judge.infected(scan.names);
+    this.#session.finish(modifications, plan.verdict);
+    if (scan.kind === "infected" && plan.alarm) this.#judge.infected(scan.names);
     if (plan.outcome === "clean" && !this.#world.logClean) return;
     this.#logMessage(queueId, message, scan, plan.outcome, started);
+  }
+
+  #judged(message: Message, scan: ScanVerdict): Judged {
+    const { responseRules: rules, desk, broadcast, log } = this.#world;
+    const facts = this.#facts(message, scan);
+    const macro = (name: string): string | undefined => this.#session.macros.get(name);
+    const queueId = this.#queueId;
+    const client = this.#client;
+    // Of mail that claims to be ours nothing is told, whether it is or not: telling of it could go on for ever.
+    const silent = this.#mayBeOwn(message);
+    return {
+      message,
+      scan,
+      rules,
+      facts,
+      silent,
+      client,
+      helo: this.#helo,
+      queueId,
+      macro,
+      broadcast,
+      desk,
+      log,
+    };
   }
 
   get #queueId(): string {
@@ -236,13 +269,17 @@ export class Filter implements SessionHandler {
   }
 
   #facts(message: Message, scan: ScanVerdict): MessageFacts {
-    const scanHost = scan.kind === "clean" ? this.#world.scanHost(scan.server) : null;
+    const scanned = scan.kind === "clean" || scan.kind === "infected";
+    const scanHost = scanned ? this.#world.scanHost(scan.server) : null;
     return {
       statusHeaders: message.statusHeaders,
       fromMdaemon: message.fromMdaemon,
+      subject: message.subject,
+      recipients: message.recipients,
+      allRecipients: message.allRecipients,
+      spfPass: false,
       host: scanHost ?? this.#thisHost(),
-      mayAddHeaders: (this.#agreement.actions & Action.addHeaders) !== 0,
-      mayChangeHeaders: (this.#agreement.actions & Action.changeHeaders) !== 0,
+      ...grantedFacts(this.#agreement.actions),
       leadingSpace: (this.#agreement.steps & Step.headerLeadingSpace) !== 0,
     };
   }

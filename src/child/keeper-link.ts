@@ -1,10 +1,11 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type AccessState, checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
+import type { MailTexts } from "../ipc/notice-messages.ts";
 import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
-import { receiveDescriptors } from "../os/descriptor-passing.ts";
-import { closeDescriptor } from "../os/libc.ts";
+import { receiveUnder, sendDescriptors } from "../os/descriptor-passing.ts";
+import { closeDescriptor, duplicate } from "../os/libc.ts";
 import type { SpoolFile } from "../scan/spool.ts";
 import { spoolFileOn } from "../scan/spool-file.ts";
 
@@ -28,10 +29,13 @@ const BLACK_HOLE_PATIENCE = 15_000;
 
 /** Somebody who waits for a descriptor or a word. */
 interface Waiting<T> {
+  readonly id: number;
   /** What is asked for: a new keeper is asked again. */
   readonly request: object;
   readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;
+  /** Goes with the request; its own. */
+  readonly descriptor?: number;
 }
 
 /** A child's end of the link to the keeper: what the jail keeps it from doing, the keeper does for it. */
@@ -49,6 +53,9 @@ export class KeeperLink {
   #flushing = false;
   #servedAt = performance.now();
   #accessWanted = false;
+  #textsWanted = false;
+  /** Takes the texts of files whenever they come. */
+  onTexts: (texts: MailTexts) => void = () => {};
   /** Takes the access tables whenever they come. */
   onAccess: (access: AccessState) => void = () => {};
   /** Takes the whitelist, portion by portion, whenever it comes. */
@@ -68,9 +75,10 @@ export class KeeperLink {
     this.#channel = channel;
     this.#passingFd = passingFd;
     for (const asked of [this.#waiting, this.#unnamed, this.#unexpanded]) {
-      for (const { request } of asked.values()) channel.send(request);
+      for (const waiting of asked.values()) this.#send(waiting);
     }
     if (this.#accessWanted) channel.send({ type: "access" });
+    if (this.#textsWanted) channel.send({ type: "texts" });
     this.#orderFiles();
     this.flush();
   }
@@ -114,6 +122,24 @@ export class KeeperLink {
    */
   nameOf(address: string): Promise<string> {
     return this.#ask(this.#unnamed, { type: "name", address }, NAME_PATIENCE);
+  }
+
+  /** Asks this keeper, and those that follow it, for the texts of files: they come by `onTexts`. */
+  wantTexts(): void {
+    if (this.#textsWanted) return;
+    this.#textsWanted = true;
+    this.#channel?.send({ type: "texts" });
+  }
+
+  /**
+   * Asks the keeper something that it answers in a word.
+   * @param patience milliseconds
+   * @param message a descriptor that goes with it, which stays open here
+   * @throws Error when the keeper cannot do it or does not answer
+   */
+  askWord(order: object, patience: number, message: number | null = null): Promise<string> {
+    // A keeper that follows is given it once more, whatever has become of the message meanwhile.
+    return this.#ask(this.#unnamed, order, patience, message === null ? undefined : duplicate(message));
   }
 
   /**
@@ -188,17 +214,37 @@ export class KeeperLink {
   }
 
   /** Asks the keeper; while there is none, and when it goes, whoever asked waits for the next. */
-  #ask<T>(waiting: Map<number, Waiting<T>>, order: object, patience: number): Promise<T> {
+  #ask<T>(
+    waiting: Map<number, Waiting<T>>,
+    order: object,
+    patience: number,
+    descriptor?: number,
+  ): Promise<T> {
     const id = ++this.#lastId;
     const request = { ...order, id };
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    waiting.set(id, { request, resolve, reject });
+    const entry = { request, resolve, reject, ...(descriptor === undefined ? {} : { descriptor }), id };
+    waiting.set(id, entry);
     const timer = setTimeout(() => {
       waiting.delete(id);
       reject(new Error("the keeper does not answer"));
     }, patience);
-    this.#channel?.send(request);
-    return promise.finally(() => clearTimeout(timer));
+    this.#send(entry);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      if (descriptor !== undefined) closeDescriptor(descriptor);
+    });
+  }
+
+  /** Sends a request; what goes with it is there first. */
+  #send({ id, request, descriptor, reject }: Omit<Waiting<unknown>, "resolve">): void {
+    if (this.#channel === null) return;
+    try {
+      if (descriptor !== undefined) sendDescriptors(this.#passingFd, id, [descriptor]);
+      this.#channel.send(request);
+    } catch (error) {
+      reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #onAnswer(message: unknown): void {
@@ -206,6 +252,10 @@ export class KeeperLink {
     if (answer === null) return;
     if (answer.type === "access") {
       this.onAccess(answer.access);
+      return;
+    }
+    if (answer.type === "texts") {
+      this.onTexts(answer);
       return;
     }
     if (answer.type === "whitelist") {
@@ -219,8 +269,8 @@ export class KeeperLink {
     }
     const unnamed = this.#unnamed.get(answer.id);
     this.#unnamed.delete(answer.id);
-    if (answer.type === "name") {
-      unnamed?.resolve(answer.name);
+    if (answer.type === "name" || answer.type === "told") {
+      unnamed?.resolve(answer.type === "name" ? answer.name : answer.text);
       return;
     }
     if (answer.type === "failed") unnamed?.reject(new Error(answer.reason));
@@ -230,26 +280,11 @@ export class KeeperLink {
       waiting?.reject(new Error(answer.reason));
       return;
     }
-    const descriptor = this.#receive(answer.id);
+    // It was sent before the answer, so it is there.
+    const descriptor = receiveUnder(this.#passingFd, answer.id);
     if (descriptor === null) waiting?.reject(new Error("a descriptor did not arrive"));
     else if (waiting === undefined) closeDescriptor(descriptor);
     else waiting.resolve(descriptor);
-  }
-
-  /** The descriptor was sent before the answer, so it is there. */
-  #receive(id: number): number | null {
-    try {
-      for (;;) {
-        const { number, descriptors } = receiveDescriptors(this.#passingFd);
-        const [descriptor, ...others] = descriptors;
-        for (const other of others) closeDescriptor(other);
-        if (number === id) return descriptor ?? null;
-        // One that was never announced must not put all that follow out of step.
-        if (descriptor !== undefined) closeDescriptor(descriptor);
-      }
-    } catch {
-      return null;
-    }
   }
 
   #detach(): void {

@@ -2,7 +2,7 @@ import type { Log } from "../log/log.ts";
 import type { MilterError } from "../milter/milter-error.ts";
 import { duplicate } from "../os/libc.ts";
 import { Connexion, type ConnexionEvents } from "./connexion.ts";
-import type { FilterWorld } from "./filter.ts";
+import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
 
 /** Complaints about peers that speak no milter: so many a minute, the rest are counted. */

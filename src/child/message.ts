@@ -7,7 +7,14 @@ import type { ScanVerdict } from "../scan/verdict.ts";
  * and clamd 1.4.6 calls the virus in its attachment clean.
  */
 const FRONT = "Received: by clamav-milter\r\n";
+/** Bytes that a message's spool has in front of the message. */
+export const FRONT_LENGTH = FRONT.length;
 const STATUS = "x-virus-status";
+/** The header that our own mail has (decisions 6). */
+const OWN_CODE = "x-clamav-milter-code";
+/** Characters that are kept of a value. */
+const KEPT_VALUE = 4096;
+const KEPT_CODE = 16_384;
 /** Recipients kept by name, and bytes of each; more are counted. No MTA takes longer addresses. */
 const KEPT_RECIPIENTS = 1000;
 const LONGEST_RECIPIENT = 1024;
@@ -23,6 +30,15 @@ export class Message {
   /** X-Virus-Status headers of the sender's. */
   statusHeaders = 0;
   fromMdaemon = false;
+  /** The first Subject as it is, with the blank after the colon. */
+  subject: string | null = null;
+  /** The first From: header lines: more than one is one too many. */
+  readonly authors: string[] = [];
+  /** What may show that the message is our own. */
+  messageId = "";
+  ownCode: string | null = null;
+  /** Whether all recipients are known, and whole. */
+  allRecipients = true;
   readonly #limit: number;
   #bytes = 0;
   #inBody = false;
@@ -43,15 +59,14 @@ export class Message {
 
   addRecipient(recipient: string): void {
     this.recipientCount++;
-    if (this.recipients.length < KEPT_RECIPIENTS) this.recipients.push(recipient.slice(0, LONGEST_RECIPIENT));
+    const known = this.recipients.length < KEPT_RECIPIENTS;
+    if (known) this.recipients.push(recipient.slice(0, LONGEST_RECIPIENT));
+    if (!known || recipient.length > LONGEST_RECIPIENT) this.allRecipients = false;
   }
 
   /** @param value with the blank after the colon, as it stood in the message */
   addHeader(name: string, value: string): void {
-    if (name.length === STATUS.length && name.toLowerCase() === STATUS) this.#countStatus();
-    if (name.toLowerCase() === "message-id" && value.trimStart().startsWith("<MDAEMON")) {
-      this.fromMdaemon = true;
-    }
+    this.#note(name.toLowerCase(), value);
     // MTAs hand over folded values with bare line feeds; in a message they are CRLF.
     const folded = value.includes("\n") ? value.replaceAll(/\r?\n/g, "\r\n") : value;
     this.#append(`${name}:${folded}\r\n`);
@@ -93,6 +108,19 @@ export class Message {
     } catch (error) {
       if (!(error instanceof SpoolError)) throw error;
       this.#give({ kind: "failed", reason: error.message, header: null, server: null });
+    }
+  }
+
+  /** Remembers the header lines that answers depend on. */
+  #note(name: string, value: string): void {
+    if (name === STATUS) this.#countStatus();
+    else if (name === "subject") this.subject ??= value.slice(0, KEPT_VALUE);
+    else if (name === "from") {
+      if (this.authors.length < 2) this.authors.push(value.slice(0, KEPT_VALUE));
+    } else if (name === OWN_CODE) this.ownCode ??= value.slice(0, KEPT_CODE);
+    else if (name === "message-id") {
+      this.messageId = value.trim().slice(0, LONGEST_RECIPIENT);
+      if (this.messageId.startsWith("<MDAEMON")) this.fromMdaemon = true;
     }
   }
 

@@ -1,6 +1,7 @@
-import { Action, Step } from "../milter/codes.ts";
+import { Step } from "../milter/codes.ts";
 import type { Wanted } from "../milter/negotiation.ts";
-import type { ResponseRules } from "../response/plan.ts";
+import { neededActions } from "../response/actions.ts";
+import type { ResponseRules } from "../response/rules.ts";
 import type { PolicyWorld } from "./judge.ts";
 
 /** What the policy has to hear, and to answer at once. */
@@ -19,10 +20,12 @@ export function needsOf(
   { rules, ownNames, blacklists, whitelists }: PolicyWorld,
   traced: boolean,
   refusesAtMail: boolean,
+  response: ResponseRules | null = null,
 ): PolicyNeeds {
   const forged = ownNames !== null;
   return {
-    helo: forged || traced,
+    // SPF may ask for it.
+    helo: forged || traced || response?.reportFalsePositives === true,
     answerMail: forged || blacklists || whitelists || rules.skipAuthenticated !== null || refusesAtMail,
     answerRcpt: rules.sanitise,
     answerEndOfHeaders: forged || whitelists,
@@ -36,10 +39,11 @@ export function needsOf(
  *
  * The queue id is asked for at every stage at which an MTA may know it: sendmail from MAIL on, Postfix from
  * DATA on. No list is asked for at the end of the headers: Postfix would send it before every header.
+ * @param further macros that the template of notices names, without braces
  */
-export function wantedOf(rules: ResponseRules, needs: PolicyNeeds): Wanted {
+export function wantedOf(rules: ResponseRules, needs: PolicyNeeds, further: readonly string[] = []): Wanted {
   return {
-    actions: rules.addHeaders ? Action.addHeaders | Action.changeHeaders : 0,
+    actions: neededActions(rules),
     steps:
       Step.noUnknown |
       Step.noData |
@@ -57,7 +61,7 @@ export function wantedOf(rules: ResponseRules, needs: PolicyNeeds): Wanted {
       mail: ["i", "{auth_authen}", "{auth_type}", "{mail_addr}"],
       rcpt: ["i", "{rcpt_addr}", "{rcpt_mailer}"],
       data: ["i"],
-      endOfMessage: ["i"],
+      endOfMessage: ["i", ...further.map((name) => (name.length === 1 ? name : `{${name}}`))],
     },
   };
 }

@@ -110,6 +110,7 @@ export const PROGRAM_OPTIONS = [
       "The directory in which notices are kept until they are sent. It belongs to the program's user, has mode " +
       "0700, and must outlive a boot.",
     added: true,
+    built: true,
   }),
   option({
     long: "sendmail-cf",

@@ -8,6 +8,7 @@ import { MESSAGE_BUDGET } from "../scan/budget.ts";
 import { booleanOf, type ClamdConf, numberOf, sizeOf, textOf } from "./clamd-conf.ts";
 import { type EngineSettings, type EngineSurroundings, resolveEngine } from "./engine-settings.ts";
 import { resolveLogSettings } from "./log-settings.ts";
+import { type MailSettings, mailSettings } from "./mail-settings.ts";
 import { type PolicySettings, resolvePolicy } from "./policy-settings.ts";
 import { engineScanner, externalScanners } from "./servers.ts";
 import { startWarnings } from "./start-warnings.ts";
@@ -15,7 +16,7 @@ import { startWarnings } from "./start-warnings.ts";
 export type { SocketAddress } from "../cli/socket-address.ts";
 
 /** All that the processes need to know from the command line and clamd.conf. Frozen, and plain JSON. */
-export interface Settings extends PolicySettings {
+export interface Settings extends PolicySettings, MailSettings {
   /** Where the MTA reaches us. */
   readonly sockets: readonly SocketAddress[];
   readonly configFile: string;
@@ -149,6 +150,7 @@ export function resolveSettings(line: RunCommandLine, conf: ClamdConf, around: S
     acceptOnError: values["dont-scan-on-error"] === true,
     discardInfected: values.noreject === true,
     quiet: values.quiet === true,
+    ...mailSettings(line.options, conf, line.sockets, around.cwd ?? "/"),
     temporaryDirectory: temporary ?? SYSTEM_TEMPORARY,
     fixStaleSocket: booleanOf(conf, "FixStaleSocket"),
     socketMode: Number.parseInt(textValue(values["socket-mode"]) ?? "0660", 8),

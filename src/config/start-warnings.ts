@@ -18,11 +18,8 @@ export function startWarnings(
 ): readonly string[] {
   const { values } = line.options;
   const warnings: string[] = [];
-  const missing = notBuiltYet(line);
-  if (missing.length > 0) {
-    warnings.push(
-      `not available yet, though on by default or asked for by ${conf.file}: ${missing.join("; ")}`,
-    );
+  if (values.bounce === true && values.quiet !== true) {
+    warnings.push("--bounce: most infected mail has a forged sender, who gets a notice for nothing");
   }
   if (uid === 0 && runsAsRoot(textOf(conf, "User"))) {
     warnings.push(`running as root: set User in ${conf.file}, or start the program as another user`);
@@ -41,13 +38,6 @@ export function startWarnings(
     warnings.push(`archives that go over clamd's limits are answered OK by clamd; ${remedy}`);
   }
   return warnings;
-}
-
-function notBuiltYet(line: Started): readonly string[] {
-  const { values } = line.options;
-  const missing: string[] = [];
-  if (values.quiet !== true) missing.push("notices of infected mail (--quiet: none are wanted)");
-  return missing;
 }
 
 function runsAsRoot(user: string | null): boolean {

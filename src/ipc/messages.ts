@@ -6,6 +6,12 @@ import type { Settings } from "../config/settings.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { checkFromEngine, type FromEngine } from "./engine-messages.ts";
 import {
+  checkNoticeAnswer,
+  checkNoticeRequest,
+  type NoticeAnswer,
+  type NoticeRequest,
+} from "./notice-messages.ts";
+import {
   type BlackHoleRequest,
   type BlacklistFromChild,
   type BlacklistToChild,
@@ -57,8 +63,14 @@ export interface ChildOptions {
 /** From the supervisor to the keeper. */
 export type ToKeeper =
   | ToRole
-  /** `scanners`: what the keeper before this one knew of the servers. */
-  | { readonly type: "start"; readonly settings: Settings; readonly scanners: ScannerWatchState }
+  | {
+      readonly type: "start";
+      readonly settings: Settings;
+      /** What the keeper before this one knew of the servers. */
+      readonly scanners: ScannerWatchState;
+      /** Whether a socket for broadcasts is the first descriptor that it has inherited. */
+      readonly broadcast: boolean;
+    }
   /** Two descriptors under `number` are the channel of a child and the way by which it is passed descriptors. */
   | { readonly type: "child"; readonly number: number }
   /** The log files were moved away: open them anew. */
@@ -84,6 +96,7 @@ export type FromRole =
 
 /** From a child to the keeper. */
 export type ChildRequest =
+  | NoticeRequest
   | BlackHoleRequest
   /** A connexion to the server of that name in the settings. Milliseconds. */
   | { readonly type: "connect"; readonly id: number; readonly server: string; readonly deadline: number }
@@ -106,6 +119,7 @@ export interface LogLine {
 
 /** From the keeper to a child: what became of a request; the descriptor comes under the request's id. */
 export type KeeperAnswer =
+  | NoticeAnswer
   | PolicyAnswer
   | { readonly type: "done"; readonly id: number }
   /** What `verifyName` made of an address. */
@@ -172,7 +186,7 @@ export function checkChildRequest(message: unknown): ChildRequest | null {
   }
   if (type === "access") return { type };
   if (type === "log" && Array.isArray(lines) && lines.every(isLogLine)) return { type, lines };
-  return checkBlackHoleRequest(message);
+  return checkBlackHoleRequest(message) ?? checkNoticeRequest(message as Record<string, unknown>);
 }
 
 function isLogLine(value: unknown): value is LogLine {
@@ -202,7 +216,7 @@ export function checkKeeperAnswer(message: unknown): KeeperAnswer | null {
     return { type, id, name };
   }
   if (type === "access" && isAccessState(access)) return { type, access };
-  return checkPolicyAnswer(message);
+  return checkPolicyAnswer(message) ?? checkNoticeAnswer(message as Record<string, unknown>);
 }
 
 function isAccessState(value: unknown): value is AccessState {

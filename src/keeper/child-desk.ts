@@ -2,8 +2,9 @@ import { connectReason } from "../clamd/connect.ts";
 import type { Settings } from "../config/settings.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { type ChildRequest, checkChildRequest, type KeeperAnswer } from "../ipc/messages.ts";
+import type { NoticeRequest } from "../ipc/notice-messages.ts";
 import type { Log } from "../log/log.ts";
-import { sendDescriptors } from "../os/descriptor-passing.ts";
+import { receiveUnder, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor } from "../os/libc.ts";
 import { openNameless } from "../scan/spool-file.ts";
 
@@ -25,6 +26,10 @@ export interface DeskWorld {
   readonly leadsToNull: (address: string) => Promise<boolean>;
   /** A child needs the access tables. */
   readonly onAccessWanted: () => void;
+  /** Answers in a word; the message, if one was passed, is closed afterwards. Rejects when it cannot be done. */
+  readonly notice: (request: AnsweredNotice, message: number | null) => Promise<string>;
+  /** A child needs the texts of files. */
+  readonly onTextsWanted: () => void;
   /** A scan of a child's failed at the server of that name, it says. */
   readonly onTrouble: (server: string) => void;
 }
@@ -72,6 +77,20 @@ export async function openDesk(
       (error: unknown) => answer({ type: "failed", id, reason: connectReason(error) }),
     );
   };
+  const tellNotice = async (request: AnsweredNotice): Promise<void> => {
+    const { id } = request;
+    const message = request.type === "keep" && request.message ? receiveUnder(passingFd, id) : null;
+    pending++;
+    try {
+      if (pending > MOST_PENDING) throw new Error("too many requests");
+      answer({ type: "told", id, text: await world.notice(request, message) });
+    } catch (error) {
+      answer({ type: "failed", id, reason: connectReason(error) });
+    } finally {
+      pending--;
+      if (message !== null) closeDescriptor(message);
+    }
+  };
   const tellBlackHole = async ({
     id,
     address,
@@ -88,7 +107,10 @@ export async function openDesk(
       else if (request.type === "name") tellName(request);
       else if (request.type === "blackHole") void tellBlackHole(request);
       else if (request.type === "access") world.onAccessWanted();
-      else if (request.type === "trouble") world.onTrouble(request.server);
+      else if (request.type === "texts") world.onTextsWanted();
+      else if (request.type === "keep" || request.type === "spf" || request.type === "own") {
+        void tellNotice(request);
+      } else if (request.type === "trouble") world.onTrouble(request.server);
       else void work(request);
     },
     onEnd: () => {
@@ -99,6 +121,9 @@ export async function openDesk(
   });
   return channel;
 }
+
+/** What is answered with a word. */
+export type AnsweredNotice = Exclude<NoticeRequest, { type: "texts" }>;
 
 /** What is answered with a descriptor. */
 type DescriptorRequest = Extract<ChildRequest, { type: "connect" | "spool" }>;

@@ -3,8 +3,9 @@ import type { OutageEvent, ScannerWatchState } from "../clamd/outage.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Channel } from "../ipc/channel.ts";
 import { checkToKeeper, type ToKeeper } from "../ipc/messages.ts";
-import { PASSING_FD } from "../ipc/role.ts";
+import { FIRST_LISTENER_FD, PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
+import type { Log } from "../log/log.ts";
 import { type OpenedLog, openLog } from "../log/open-log.ts";
 import { systemLogEdge } from "../log/system-edge.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
@@ -14,6 +15,7 @@ import { AccessWatch } from "./access-tables.ts";
 import { openDesk } from "./child-desk.ts";
 import { connectDescriptor } from "./connector.ts";
 import { KnownServers } from "./known-servers.ts";
+import { NoticeService } from "./notice-service.ts";
 import { PeerNames } from "./peer-names.ts";
 import { type PolicyDesk, startPolicyDesk } from "./policy-desk.ts";
 import { outageNews } from "./scanner-news.ts";
@@ -44,6 +46,7 @@ export async function runKeeper(): Promise<void> {
       const opened = openLog(settings.log, systemLogEdge(settings.foreground));
       const servers = serverNames();
       const known = new KnownServers(settings.servers, () => performance.now());
+      const notices = openNotices(message, opened.log, desks);
       const policy = startPolicyDesk(settings, opened.log, {
         toChildren: (portion) => {
           for (const desk of desks) desk.send(portion);
@@ -51,7 +54,7 @@ export async function runKeeper(): Promise<void> {
         toSupervisor: (addresses) => end.send({ type: "peers", addresses }),
       });
       const names = peerNames();
-      keeper = { settings, opened, names, servers, known, access: null, scanners: null, policy };
+      keeper = { settings, opened, names, servers, known, notices, access: null, scanners: null, policy };
       keeper.scanners = watchScanners(keeper, scanners, end);
       if (settings.sockets.some((socket) => socket.kind === "inet")) watchAccess(keeper, desks);
       end.ready();
@@ -63,6 +66,7 @@ export async function runKeeper(): Promise<void> {
       keeper.access?.reload();
       keeper.policy.reload();
       keeper.scanners?.renew(message.settings);
+      keeper.notices.renew(message.settings);
     } else if (message.type === "child") await addDesk(message.number, keeper, desks);
     else if (message.type === "reopenLogs") keeper.opened.reopen();
     else if (message.type === "end") {
@@ -70,6 +74,7 @@ export async function runKeeper(): Promise<void> {
       const end = performance.now() + LAST_WORDS;
       while (desks.size > 0 && performance.now() < end) await Bun.sleep(1);
       keeper.scanners?.stop();
+      await keeper.notices.stop();
       keeper.opened.close();
       process.exit(0);
     }
@@ -87,6 +92,7 @@ interface Keeper {
   readonly names: PeerNames;
   readonly servers: ServerNames;
   readonly known: KnownServers;
+  readonly notices: NoticeService;
   /** Null while nobody can come in by TCP, as far as we know. */
   access: AccessWatch | null;
   readonly policy: PolicyDesk;
@@ -114,9 +120,24 @@ async function connectTo(name: string, deadline: number, { known, servers }: Kee
 }
 
 /** No scanner is left, or the first is back: the place for all that is done about it, once each. */
-function onOutage(event: OutageEvent, { settings, opened }: Keeper): void {
+function onOutage(event: OutageEvent, { settings, opened, notices }: Keeper): void {
   const { level, text } = outageNews(event, settings.acceptOnError);
   opened.log(level, text);
+  notices.onOutage(event);
+}
+
+/** Mail of ours, quarantine, broadcasts. The socket for these was opened by the supervisor, as root if it was that. */
+function openNotices(
+  { settings, broadcast }: Extract<ToKeeper, { type: "start" }>,
+  log: Log,
+  desks: ReadonlySet<Channel>,
+): NoticeService {
+  return new NoticeService(settings, broadcast ? FIRST_LISTENER_FD : null, {
+    log,
+    onTexts: (texts) => {
+      for (const desk of desks) desk.send({ type: "texts", ...texts });
+    },
+  });
 }
 
 function serverNames(): ServerNames {
@@ -150,7 +171,7 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
     keeper.opened.log("error", "a child's link did not arrive");
     return;
   }
-  const desk = await openDesk(
+  const desk: Channel = await openDesk(
     channelFd,
     passingFd,
     {
@@ -161,6 +182,8 @@ async function addDesk(number: number, keeper: Keeper, desks: Set<Channel>): Pro
       connect: (name, deadline) => connectTo(name, deadline, keeper),
       // Sockets of the service manager's are not in the settings.
       onAccessWanted: () => watchAccess(keeper, desks),
+      notice: (request, message) => keeper.notices.answer(request, message),
+      onTextsWanted: () => desk.send({ type: "texts", ...keeper.notices.texts }),
       onTrouble: (server) => keeper.scanners?.trouble(server),
     },
     () => desks.delete(desk),

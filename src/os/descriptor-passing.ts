@@ -115,6 +115,24 @@ export function receiveDescriptors(socket: number): ReceivedDescriptors {
   return { number: payload.readUInt32LE(0), descriptors };
 }
 
+/**
+ * The descriptor that was sent under a number, which it was before whoever waits heard of it; null when it was not.
+ * Those that nobody has asked for are closed: one of them must not put all that follow out of step.
+ */
+export function receiveUnder(socket: number, number: number): number | null {
+  try {
+    for (;;) {
+      const received = receiveDescriptors(socket);
+      const [descriptor, ...others] = received.descriptors;
+      for (const other of others) closeDescriptor(other);
+      if (received.number === number) return descriptor ?? null;
+      if (descriptor !== undefined) closeDescriptor(descriptor);
+    }
+  } catch {
+    return null;
+  }
+}
+
 function rightsIn(control: Buffer, controlLength: number): number[] {
   if (controlLength < CMSGHDR) return [];
   const length = Number(control.readBigUInt64LE(0));

@@ -1,7 +1,7 @@
 import type { LogFields } from "../log/event.ts";
 import { cutBytes, oneLine, wireText } from "../log/text.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
-import type { Outcome } from "./plan.ts";
+import type { Outcome } from "./rules.ts";
 
 /** One message, as the log tells it. Texts from the wire are "binary" strings. */
 export interface MessageRecord {

@@ -1,59 +1,42 @@
 import type { Modification, Verdict } from "../milter/replies.ts";
+import type { Situation } from "../notify/incident.ts";
+import type { ReportKind } from "../notify/report.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
+import { redirection, statusMarks, subjectMarks } from "./header-marks.ts";
 import { headerText, scannedBy } from "./header-value.ts";
+import type { MessageFacts, Outcome, ResponsePlan, ResponseRules } from "./rules.ts";
 
-/** The settings that shape a response. */
-export interface ResponseRules {
-  /** `--noxheader` not given. */
-  readonly addHeaders: boolean;
-  /** `--dont-scan-on-error`. */
-  readonly acceptOnError: boolean;
-  /** `--noreject`. */
-  readonly discardInfected: boolean;
-  /** `--on-oversize`. */
-  readonly onOversize: "accept" | "tempfail" | "reject";
-  readonly ourVersion: string;
-}
+type Infected = Extract<ScanVerdict, { kind: "infected" }>;
 
-/** What is known of the message, apart from the verdict. */
-export interface MessageFacts {
-  /** X-Virus-Status headers that the message came with. */
-  readonly statusHeaders: number;
-  /** Whether its Message-ID is one of MDaemon's. */
-  readonly fromMdaemon: boolean;
-  /** The host that `X-Virus-Scanned` names. */
-  readonly host: string;
-  /** Whether the MTA lets headers be added and be changed. */
-  readonly mayAddHeaders: boolean;
-  readonly mayChangeHeaders: boolean;
-  /** Whether header values must bring their own leading blank (SMFIP_HDR_LEADSPC). */
-  readonly leadingSpace: boolean;
-}
+/** What most plans have in common. */
+const NOTHING_ELSE = { keep: false, notice: null, reports: [], alarm: false, sign: false } as const;
 
-/** What happened to the message, for the log. */
-export type Outcome = "clean" | "rejected" | "discarded" | "not scanned" | "tempfailed";
-
-/** Everything that follows from a verdict. */
-export interface ResponsePlan {
-  readonly modifications: readonly Modification[];
-  readonly verdict: Verdict;
-  readonly outcome: Outcome;
-}
-
-const STATUS = "X-Virus-Status";
-const SCANNED = "X-Virus-Scanned";
+const TEMPFAIL: ResponsePlan = {
+  // No text of ours: the MTA's own is what the classic showed (sendmail: 451 4.3.2 Please try again later).
+  modifications: [],
+  verdict: { kind: "tempfail" },
+  outcome: "tempfailed",
+  ...NOTHING_ELSE,
+};
 
 /** The response to a verdict: a pure function, so that every case can be read in a table. */
 export function planResponse(scan: ScanVerdict, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
   switch (scan.kind) {
     case "clean":
       return {
-        modifications: marks("Clean", scannedBy(scan.version, rules.ourVersion, facts.host), rules, facts),
+        modifications: statusMarks(
+          "Clean",
+          scannedBy(scan.version, rules.ourVersion, facts.host),
+          rules,
+          facts,
+        ),
         verdict: { kind: "accept" },
         outcome: "clean",
+        ...NOTHING_ELSE,
+        sign: rules.sign && facts.mayChangeBody,
       };
     case "infected":
-      return planInfected(scan.names, rules, facts);
+      return planInfected(scan, rules, facts);
     case "oversize":
       return planOversize(scan.reason, rules, facts);
     case "failed":
@@ -66,47 +49,98 @@ export function planResponse(scan: ScanVerdict, rules: ResponseRules, facts: Mes
   }
 }
 
-const TEMPFAIL: ResponsePlan = {
-  // No text of ours: the MTA's own is what the classic showed (sendmail: 451 4.3.2 Please try again later).
-  modifications: [],
-  verdict: { kind: "tempfail" },
-  outcome: "tempfailed",
-};
+/** What has to be stored could not be: the message must come again (decisions 5). */
+export function planUnstored(): ResponsePlan {
+  return TEMPFAIL;
+}
 
-function planInfected(names: readonly string[], rules: ResponseRules, facts: MessageFacts): ResponsePlan {
+/** Whether it must be known, for the plan, if the client may send mail of the author's domain (-R, decisions 6). */
+export function needsSpf(scan: ScanVerdict, rules: ResponseRules): boolean {
+  if (scan.kind !== "infected" || !rules.reportFalsePositives || scan.names.length === 0) return false;
+  // A signature's word stands: SPF says who sent a mail, not what is in it.
+  return scan.names.every((name) => name.startsWith("Heuristics.Phishing."));
+}
+
+/** The first that applies, and that the MTA lets be done: genuine after all, redirected, marked, stopped (CB 6.3). */
+function planInfected(scan: Infected, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
+  const names = scan.names.join(", ");
+  const scanned = scannedBy(scan.version, rules.ourVersion, facts.host);
+  const marks = (status: string): Modification[] => statusMarks(status, scanned, rules, facts);
+  if (facts.spfPass && needsSpf(scan, rules) && mayMark(rules, facts)) {
+    return {
+      modifications: marks(`Infected with ${headerText(names, 150)} (SPF pass, reported)`),
+      verdict: { kind: "accept" },
+      outcome: "delivered",
+      ...NOTHING_ELSE,
+      reports: ["falsePositive"],
+    };
+  }
+  if (rules.quarantineAddress !== null && mayRedirect(facts)) {
+    return infected(scan, rules, "redirected", "redirected", { kind: "accept" }, [
+      ...marks(`Infected with ${names}`),
+      ...redirection(rules.quarantineAddress, facts),
+      ...subjectMarks(names, facts),
+    ]);
+  }
+  if (rules.advisory && facts.mayAddHeaders && facts.mayChangeHeaders) {
+    return infected(scan, rules, "delivered", "delivered", { kind: "accept" }, [
+      ...marks(`Infected with ${names}`),
+      ...subjectMarks(names, facts),
+    ]);
+  }
   // MDaemon answers a refusal of its bounces with another bounce: refusing would keep both sides busy.
   if (rules.discardInfected || facts.fromMdaemon) {
-    return { modifications: [], verdict: { kind: "discard" }, outcome: "discarded" };
+    return infected(scan, rules, "discarded", "discarded", { kind: "discard" });
   }
-  const name = headerText(names.join(", "));
+  const text = `virus ${headerText(names)} detected by ClamAV - http://www.clamav.net`;
+  return infected(scan, rules, "rejected", "refused", reply(554, "5.7.1", text));
+}
+
+function infected(
+  scan: Infected,
+  rules: ResponseRules,
+  outcome: Outcome,
+  situation: Situation,
+  verdict: Verdict,
+  modifications: readonly Modification[] = [],
+): ResponsePlan {
+  const phish = scan.names.some((name) => name.includes("Phishing"));
+  // What was delivered was not caught (CB 1.9).
+  const reports: ReportKind[] = phish && rules.reportPhish && outcome !== "delivered" ? ["phish"] : [];
   return {
-    modifications: [],
-    verdict: {
-      kind: "reply",
-      code: 554,
-      enhanced: "5.7.1",
-      lines: [`virus ${name} detected by ClamAV - http://www.clamav.net`],
-    },
-    outcome: "rejected",
+    modifications,
+    verdict,
+    outcome,
+    keep: rules.keepInfected,
+    notice: rules.notices ? situation : null,
+    reports,
+    alarm: true,
+    sign: false,
   };
 }
 
-/** Too large to scan: `--on-oversize` decides. The codes are RFC 3463's for a message that is too big for the system. */
+/** Whether our status is the only one that a message then has. */
+function mayMark(rules: ResponseRules, facts: MessageFacts): boolean {
+  return !rules.addHeaders || (facts.mayAddHeaders && (facts.statusHeaders === 0 || facts.mayChangeHeaders));
+}
+
+function mayRedirect(facts: MessageFacts): boolean {
+  const granted =
+    facts.mayAddRecipients && facts.mayDeleteRecipients && facts.mayAddHeaders && facts.mayChangeHeaders;
+  // One that is not known by name could not be deleted, and would get the virus.
+  return granted && facts.allRecipients && facts.recipients.length > 0;
+}
+
 function planOversize(reason: string, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
-  if (rules.onOversize === "accept") return acceptUnscanned(`Not Scanned - ${reason}`, rules, facts);
-  const lines = ["message is too large to be scanned for viruses"];
-  if (rules.onOversize === "reject") {
-    return {
-      modifications: [],
-      verdict: { kind: "reply", code: 552, enhanced: "5.3.4", lines },
-      outcome: "rejected",
-    };
+  const text = "message is too large to be scanned for viruses";
+  switch (rules.onOversize) {
+    case "accept":
+      return acceptUnscanned(`Not Scanned - ${reason}`, rules, facts);
+    case "tempfail":
+      return { ...TEMPFAIL, verdict: reply(452, "4.3.4", text) };
+    case "reject":
+      return { ...TEMPFAIL, verdict: reply(552, "5.3.4", text), outcome: "rejected" };
   }
-  return {
-    modifications: [],
-    verdict: { kind: "reply", code: 452, enhanced: "4.3.4", lines },
-    outcome: "tempfailed",
-  };
 }
 
 /**
@@ -116,30 +150,13 @@ function planOversize(reason: string, rules: ResponseRules, facts: MessageFacts)
 function acceptUnscanned(status: string, rules: ResponseRules, facts: MessageFacts): ResponsePlan {
   if (rules.addHeaders && facts.statusHeaders > 0 && !facts.mayChangeHeaders) return TEMPFAIL;
   return {
-    modifications: marks(status, null, rules, facts),
+    modifications: statusMarks(status, null, rules, facts),
     verdict: { kind: "accept" },
     outcome: "not scanned",
+    ...NOTHING_ELSE,
   };
 }
 
-/** The sender's status headers away, highest index first, then ours (order of CB 14). */
-function marks(
-  status: string,
-  scanned: string | null,
-  rules: ResponseRules,
-  facts: MessageFacts,
-): Modification[] {
-  if (!rules.addHeaders) return [];
-  const changes: Modification[] = [];
-  if (facts.mayChangeHeaders) {
-    for (let index = facts.statusHeaders; index >= 1; index--) {
-      changes.push({ kind: "changeHeader", index, name: STATUS, value: "" });
-    }
-  }
-  if (facts.mayAddHeaders) {
-    const space = facts.leadingSpace ? " " : "";
-    if (scanned !== null) changes.push({ kind: "addHeader", name: SCANNED, value: space + scanned });
-    changes.push({ kind: "addHeader", name: STATUS, value: space + headerText(status) });
-  }
-  return changes;
+function reply(code: number, enhanced: string, text: string): Verdict {
+  return { kind: "reply", code, enhanced, lines: [text] };
 }

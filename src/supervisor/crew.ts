@@ -21,6 +21,8 @@ export interface CrewPlan {
   readonly children: number;
   readonly options: Omit<ChildOptions, "listeners" | "scanners">;
   readonly listeners: readonly number[];
+  /** A socket for broadcasts, for the keeper; or null. */
+  readonly broadcast: number | null;
 }
 
 /** All processes below the supervisor: the keeper and the milter children, and the links between them. */
@@ -105,11 +107,21 @@ export class Crew {
   }
 
   #keeperEvents(): PlaceEvents {
+    const { broadcast } = this.#plan;
     return {
       start: (events) =>
-        startRole("keeper", [], this.#blacklist.watchKeeper(this.#scanners.watchKeeper(events))),
+        startRole(
+          "keeper",
+          broadcast === null ? [] : [broadcast],
+          this.#blacklist.watchKeeper(this.#scanners.watchKeeper(events)),
+        ),
       onStarted: (role) =>
-        role.send({ type: "start", settings: this.#settings, scanners: this.#scanners.state }),
+        role.send({
+          type: "start",
+          settings: this.#settings,
+          scanners: this.#scanners.state,
+          broadcast: broadcast !== null,
+        }),
       onReady: (role) => {
         for (const place of this.#children) {
           if (place.anyRole !== null) this.#link(place.anyRole, role);

@@ -7,11 +7,13 @@ import { systemLogEdge } from "../log/system-edge.ts";
 import { monotonicMicroseconds, nameProcess, raiseFileLimit, setUmask } from "../os/libc.ts";
 import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
+import { openBroadcast } from "./broadcast.ts";
 import { Crew } from "./crew.ts";
 import { enginesFor, startEngines } from "./engine-start.ts";
 import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
+import { prepareMailPlaces } from "./mail-places.ts";
 import { takePidFile } from "./pid-file.ts";
 import { requirePolicy } from "./policy-check.ts";
 import { requireScanners } from "./scanner-check.ts";
@@ -77,14 +79,16 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   const signals = watchSignals();
   const manager = serviceManager(process.env, process.pid);
   const limit = raiseFileLimit();
+  const broadcast = openBroadcast(settings, undo);
   const early = await openSockets(settings, settings.sockets.filter(isPrivileged), manager, undo);
   const rights = becomeConfiguredUser(settings);
+  const kept = prepareMailPlaces(settings);
   const { log, notices, reopen, close } = openLog(settings.log, systemLogEdge(settings.foreground));
   undo.push(close);
   signals.onFault((error) => log("error", `a fault of this program: ${textOf(error)}`));
   // One that finds another running has nothing to say in its log.
   takePidFile(settings, undo);
-  for (const warning of [...notices, ...settings.warnings]) log("warning", warning);
+  for (const warning of [...notices, ...settings.warnings, ...kept]) log("warning", warning);
   log("verbose", rights);
   await Promise.race([requirePolicy(settings, process.getuid?.() ?? -1), signals.stop]);
   if (signals.stopped) return;
@@ -97,9 +101,10 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   // Those of a service manager are given once, whatever ports the command line names.
   const rest = manager.sockets.length > 0 && early.length > 0 ? [] : late;
   const sockets = [...early, ...(await openSockets(settings, rest, manager, undo))];
-  const crew = new Crew(crewPlan(settings, sockets, limit), settings, log);
+  const crew = new Crew({ ...crewPlan(settings, sockets, limit), broadcast: broadcast.fd }, settings, log);
   await startCrew(crew, signals.stop);
   if (!signals.stopped) accepting(order, manager, sockets, log);
+  broadcast.tell("Starting clamav-milter");
   const heartbeat = startHeartbeat(manager, crew);
   signals.onReload(() => {
     if (!signals.stopped) reload(order, crew, engines, manager, log, reopen);
@@ -115,6 +120,7 @@ async function run(order: SupervisorOrder, undo: Undo): Promise<void> {
   // First the sockets: what comes now is for the MTA to keep.
   for (const socket of sockets) socket.release();
   await crew.stop();
+  broadcast.tell("Stopping clamav-milter");
   await engines?.stop();
   log("info", "stopped");
   if (signals.faulty)
@@ -261,6 +267,15 @@ function reload(
 
 /** What was changed of the settings that count at start only. */
 function fixedOnes(before: Settings, after: Settings): string[] {
-  const names = ["sockets", "user", "jail", "pidFile", "foreground", "socketMode", "socketGroup"] as const;
+  const names = [
+    "sockets",
+    "user",
+    "jail",
+    "pidFile",
+    "foreground",
+    "socketMode",
+    "socketGroup",
+    "broadcast",
+  ] as const;
   return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

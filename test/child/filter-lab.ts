@@ -1,4 +1,6 @@
-import { Filter, type FilterWorld } from "../../src/child/filter.ts";
+import type { MailDesk } from "../../src/child/conclusion.ts";
+import { Filter } from "../../src/child/filter.ts";
+import type { FilterWorld } from "../../src/child/filter-world.ts";
 import type { PolicyWorld } from "../../src/child/judge.ts";
 import { Slots } from "../../src/child/slots.ts";
 import { needsOf, wantedOf } from "../../src/child/wanted.ts";
@@ -15,6 +17,7 @@ import { EndlessMessages } from "../../src/scan/endless.ts";
 import { Lane } from "../../src/scan/lane.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { decodeReplies } from "../milter/conversation.ts";
+import { RULES } from "../response/fixtures.ts";
 import { type SpoolLab, spoolLab } from "../scan/spool-lab.ts";
 
 /** A scan that was asked for, with what was to be scanned. */
@@ -50,9 +53,20 @@ export type WorldChanges = Partial<FilterWorld["responseRules"]> &
     Pick<FilterWorld, "scanSizeLimit" | "logClean" | "hostName" | "scanHost" | "dontWait" | "slotTimeout">
   > & {
     spool?: SpoolLab;
+    desk?: MailDesk;
     /** Slots that the child has. */
     granted?: number;
   };
+
+/** A keeper that keeps everything and knows nothing. */
+const DESK: MailDesk = {
+  keep: async () => "",
+  checkSpf: async () => "none",
+  isOwn: async () => false,
+  texts: async () => ({ signature: null, macros: [], wantsHeaders: false }),
+  macros: [],
+  wantsHeaders: false,
+};
 
 export function filterLab(changes: WorldChanges = {}): FilterLab {
   const spool = changes.spool ?? spoolLab();
@@ -74,10 +88,8 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const world: FilterWorld = {
     policy: policyOf(changes),
     responseRules: {
-      addHeaders: true,
-      acceptOnError: false,
-      discardInfected: false,
-      onOversize: "accept",
+      ...RULES,
+      notices: false,
       ourVersion: "9.9",
       ...changes,
     },
@@ -109,6 +121,8 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     openTrace: null,
     now: () => lab.now,
     scanHost: changes.scanHost ?? (() => null),
+    desk: changes.desk ?? DESK,
+    broadcast: false,
     hostName: changes.hostName ?? "filter.example",
     onLacking: (actions) => void lacking.push(actions),
   };

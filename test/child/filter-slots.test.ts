@@ -3,6 +3,7 @@ import { wantedOf } from "../../src/child/wanted.ts";
 import { Step } from "../../src/milter/codes.ts";
 import { settled } from "../clamd/fake-clamd.ts";
 import { say, script } from "../milter/conversation.ts";
+import { RULES } from "../response/fixtures.ts";
 import { type FilterLab, filterLab, type WorldChanges } from "./filter-lab.ts";
 
 const MESSAGE = script("MRLNB");
@@ -80,16 +81,9 @@ describe("a message", () => {
 
 describe("--dont-wait", () => {
   test("MAIL is answered, which it is not otherwise", () => {
-    const rules = {
-      addHeaders: true,
-      acceptOnError: false,
-      discardInfected: false,
-      onOversize: "accept",
-      ourVersion: "",
-    } as const;
     const needs = { helo: false, answerMail: false, answerRcpt: false, answerEndOfHeaders: false };
-    expect(wantedOf(rules, { ...needs, answerMail: true }).steps & Step.noReplyMail).toBe(0);
-    expect(wantedOf(rules, needs).steps & Step.noReplyMail).toBe(Step.noReplyMail);
+    expect(wantedOf(RULES, { ...needs, answerMail: true }).steps & Step.noReplyMail).toBe(0);
+    expect(wantedOf(RULES, needs).steps & Step.noReplyMail).toBe(Step.noReplyMail);
   });
 
   test("none is free: 451 at MAIL, one line in the log, and the next message has another chance", async () => {

@@ -144,8 +144,6 @@ describe("servers", () => {
 describe("warnings", () => {
   const OPEN = "LocalSocket /run/clamd.ctl\n";
   const cases: readonly (readonly [string, string, string, number, string])[] = [
-    ["notices", "-e --no-check-cf /s", LOCAL, 1000, "not available yet, though on by default"],
-    ["notices", "-e --no-check-cf /s", LOCAL, 1000, "notices of infected mail"],
     ["root", `${QUIET} /s`, LOCAL, 0, "running as root: set User in /etc/clamd.conf"],
     ["inet without --local", `${QUIET} inet:8891`, LOCAL, 1000, "inet:8891 without --local"],
     ["AlertExceedsMax", `${QUIET} /s`, OPEN, 1000, "AlertExceedsMax yes in /etc/clamd.conf"],
@@ -165,11 +163,6 @@ describe("warnings", () => {
     const text = "--dont-blacklist without --blacklist-time has no effect";
     expect(settings(`${QUIET} -K 192.0.2.1 /s`, LOCAL).warnings).toContain(text);
     expect(settings(`${QUIET} -K 192.0.2.1 -k 60 /s`, LOCAL).warnings).not.toContain(text);
-  });
-
-  test("all that is missing stands in one line", () => {
-    const { warnings } = settings("-e inet:8891 -l", `${LOCAL}Debug yes\nLogSyslog yes\nLogFile /x\n`);
-    expect(warnings.filter((line) => line.includes("not available yet"))).toHaveLength(1);
   });
 
   test("no word on clamd's limits for a clamd elsewhere", () => {

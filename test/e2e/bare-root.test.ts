@@ -82,7 +82,7 @@ function writeConf(name: string, clamdPort: number): void {
 
 /** Runs the program in the bare root to the end of what was called. */
 function start(conf: string): Promise<Finished> {
-  const options = ["--external", "--no-check-cf", "-c", conf, "-i", "/run/milter.pid"];
+  const options = ["--external", "-q", "--no-check-cf", "-c", conf, "-i", "/run/milter.pid"];
   return space.inside({
     argv: ["chroot", root, "/clamav-milter", ...options, `inet:${port}@127.0.0.1`],
     deadline: 30_000,

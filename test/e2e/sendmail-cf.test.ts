@@ -13,7 +13,7 @@ test("a sendmail.cf with other filters only: one line, status 78, nothing left b
   writeFileSync(at("clamd.conf"), `LocalSocket ${at("clamd.sock")}\n`);
   writeFileSync(at("sendmail.cf"), "V10/Berkeley\nXspf, S=unix:/run/spf.sock, F=T\n");
   const before = readdirSync(folder.path);
-  const options = ["--foreground", "-e", "-c", at("clamd.conf"), `--sendmail-cf=${at("sendmail.cf")}`];
+  const options = ["--foreground", "-e", "-q", "-c", at("clamd.conf"), `--sendmail-cf=${at("sendmail.cf")}`];
   const ended = await run({ argv: [BINARY, ...options, at("milter.sock")] });
   expect(ended).toEqual({
     exitCode: 78,

@@ -60,6 +60,8 @@ async function openChild(): Promise<FakeChild> {
       name === clamd.name
         ? connectDescriptor(clamd, deadline, names)
         : Promise.reject(new Error("there is no such server")),
+    notice: async () => "",
+    onTextsWanted: () => {},
     leadsToNull: () => Promise.resolve(false),
     onAccessWanted: () => {},
     onTrouble: () => {},

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cachedPart, REPOSITORY } from "../../scripts/debian/parts.ts";
 import { type LabProcess, startProcess } from "./process.ts";
 import { DEFAULT_DEADLINE, hopeless, until } from "./wait.ts";
@@ -42,7 +42,9 @@ export interface Filter {
 export async function startFilter(plan: FilterOptions): Promise<Filter> {
   const { conf, sockets, options = [], internal = false, wrapper = [] } = plan;
   const scanner = internal ? [] : ["--external"];
-  const usual = ["--foreground", ...scanner, "--no-check-cf", "-c", conf];
+  // Nothing of a test is to be kept where the host's own program keeps it, or to reach anybody's mailbox.
+  const apart = [`--spool-dir=${join(dirname(conf), "spool")}`, "--sendmail-bin=/bin/true"];
+  const usual = ["--foreground", ...scanner, "--no-check-cf", "-c", conf, ...apart];
   const argv = [...wrapper, BINARY, ...usual, ...options, ...sockets];
   const env = internal ? { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath } : {};
   const started = startProcess({ name: "clamav-milter", argv, env });

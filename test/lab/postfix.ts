@@ -13,6 +13,7 @@ import { cachedPart, type Part, partCommand } from "../../scripts/debian/parts.t
 import { type Accounts, writePostfixAccounts } from "./accounts.ts";
 import { freePort, listensOnPort } from "./port.ts";
 import { type Finished, type NamespacedProcess, startNamespaced } from "./process.ts";
+import { writeProgram } from "./program-file.ts";
 import { PRIVATE_DEV, type Syslog, startSyslog } from "./syslog.ts";
 import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
 
@@ -52,6 +53,8 @@ export interface Postfix {
   listQueue(): Promise<QueuedMail[]>;
   /** Runs Postfix's `sendmail` as root with these arguments on a message: a local submission. */
   sendmailCommand(args: readonly string[], input: string): Promise<Finished>;
+  /** Writes a program that is this Postfix's `sendmail` for whoever runs it as root, and gives its path. */
+  programFile(): string;
   stop(): Promise<void>;
 }
 
@@ -176,6 +179,10 @@ function postfixHandle({ part, home, port, daemon, syslog, log }: Running): Post
       const { stdout } = await inside("postqueue", ["-c", etc, "-j"]);
       const lines = stdout.split("\n").filter((line) => line !== "");
       return lines.map((line) => JSON.parse(line) as QueuedMail);
+    },
+    programFile: () => {
+      const [env = "env", ...rest] = partCommand(part, "usr/sbin/sendmail", ["-C", etc]);
+      return writeProgram(join(home, "sendmail-program"), daemon.enter([env, `MAIL_CONFIG=${etc}`, ...rest]));
     },
     sendmailCommand: (args, input) => inside("sendmail", ["-C", etc, ...args], input),
     stop: async () => {

@@ -5,6 +5,7 @@ import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
 import { lineBuffer } from "./lines.ts";
 import { freePort, listensOnPort } from "./port.ts";
 import { type Finished, type NamespacedProcess, runWell, startNamespaced } from "./process.ts";
+import { writeProgram } from "./program-file.ts";
 import { type Envelope, greet, type SendResult } from "./smtp-client.ts";
 import { PRIVATE_DEV, type Syslog, startSyslog } from "./syslog.ts";
 import { DEFAULT_DEADLINE, lineOf, until } from "./wait.ts";
@@ -56,6 +57,8 @@ export interface Sendmail {
   submit(envelope: Envelope): Promise<SendResult>;
   /** Runs `sendmail` with these arguments, e.g. `["-f", "a@lab.example", "b@lab.example"]`, on a message. */
   command(args: readonly string[], input?: string): Promise<Finished>;
+  /** Writes a program that is this `sendmail` for whoever runs it as root, and gives its path. */
+  programFile(): string;
   /** The argument vector that runs `sendmail` as `command` does. */
   argv(args: readonly string[]): string[];
   stop(): Promise<void>;
@@ -134,6 +137,7 @@ function sendmailHandle({ daemon, syslog, port, queueFolder, tracePath, command 
     trace: () => (existsSync(tracePath) ? readFileSync(tracePath, "latin1") : ""),
     submit: (envelope) => submitOver(daemon.enter(command(["-bs"])), envelope),
     command: inside,
+    programFile: () => writeProgram(join(queueFolder, "../sendmail-program"), daemon.enter(command([]))),
     argv: (args) => daemon.enter(command(args)),
     stop: async () => {
       await daemon.stop();

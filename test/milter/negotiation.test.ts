@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { wantedOf } from "../../src/child/wanted.ts";
 import { Action, ALL_ACTIONS, ALL_STEPS, Step } from "../../src/milter/codes.ts";
 import { agree, encodeAgreement, type Wanted } from "../../src/milter/negotiation.ts";
+import { RULES } from "../response/fixtures.ts";
 import { thrownBy, uint32, wire } from "./wire-bytes.ts";
 
 const plain: Wanted = { actions: 0x11, steps: Step.noHelo | Step.skip | Step.headerLeadingSpace, macros: {} };
@@ -92,18 +93,12 @@ describe("macro lists", () => {
 });
 
 describe("what the filter wants", () => {
-  const rules = {
-    acceptOnError: false,
-    discardInfected: false,
-    onOversize: "accept",
-    ourVersion: "1",
-  } as const;
   const needs = { helo: false, answerMail: false, answerRcpt: false, answerEndOfHeaders: false };
-  const wanted = wantedOf({ ...rules, addHeaders: true }, needs);
+  const wanted = wantedOf(RULES, needs);
 
   test("headers may be added and changed, unless there are none", () => {
     expect(wanted.actions).toBe(Action.addHeaders | Action.changeHeaders);
-    expect(wantedOf({ ...rules, addHeaders: false }, needs).actions).toBe(0);
+    expect(wantedOf({ ...RULES, addHeaders: false }, needs).actions).toBe(0);
   });
 
   test("nothing of the message is left out", () => {
@@ -118,7 +113,7 @@ describe("what the filter wants", () => {
     const answers = Step.noReplyMail | Step.noReplyRcpt | Step.noReplyEndOfHeaders;
     expect(wanted.steps & (Step.noHelo | answers)).toBe(Step.noHelo | answers);
     const all = { helo: true, answerMail: true, answerRcpt: true, answerEndOfHeaders: true };
-    const busy = wantedOf({ ...rules, addHeaders: true }, all);
+    const busy = wantedOf({ ...RULES, addHeaders: true }, all);
     expect(busy.steps & (Step.noHelo | answers)).toBe(0);
     expect(busy.steps & Step.noReplyHelo).not.toBe(0);
   });

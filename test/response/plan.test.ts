@@ -1,28 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import type { Modification } from "../../src/milter/replies.ts";
-import {
-  type MessageFacts,
-  planResponse,
-  type ResponsePlan,
-  type ResponseRules,
-} from "../../src/response/plan.ts";
+import { planResponse } from "../../src/response/plan.ts";
+import type { MessageFacts, ResponsePlan, ResponseRules } from "../../src/response/rules.ts";
 import type { ScanVerdict } from "../../src/scan/verdict.ts";
+import { FACTS, RULES } from "./fixtures.ts";
 
-const RULES: ResponseRules = {
-  addHeaders: true,
-  acceptOnError: false,
-  discardInfected: false,
-  onOversize: "accept",
-  ourVersion: "9",
-};
-const FACTS: MessageFacts = {
-  statusHeaders: 0,
-  fromMdaemon: false,
-  host: "h",
-  mayAddHeaders: true,
-  mayChangeHeaders: true,
-  leadingSpace: false,
-};
 const server = "s1";
 const CLEAN: ScanVerdict = { kind: "clean", server, version: "ClamAV 1.4/27000/Sun" };
 const INFECTED: ScanVerdict = { kind: "infected", names: ["V1", "V2"], server, version: "ClamAV 1.4" };
@@ -47,12 +29,17 @@ const removed = (index: number): Modification => ({
   name: "X-Virus-Status",
   value: "",
 });
+const QUIETLY = { keep: false, notice: null, reports: [], alarm: false, sign: false } as const;
 const accepted = (outcome: "clean" | "not scanned", ...modifications: Modification[]): ResponsePlan => ({
   modifications,
   verdict: { kind: "accept" },
   outcome,
+  ...QUIETLY,
 });
 const REJECTED: ResponsePlan = {
+  ...QUIETLY,
+  notice: "refused",
+  alarm: true,
   modifications: [],
   verdict: {
     kind: "reply",
@@ -62,8 +49,20 @@ const REJECTED: ResponsePlan = {
   },
   outcome: "rejected",
 };
-const DISCARDED: ResponsePlan = { modifications: [], verdict: { kind: "discard" }, outcome: "discarded" };
-const TEMPFAILED: ResponsePlan = { modifications: [], verdict: { kind: "tempfail" }, outcome: "tempfailed" };
+const DISCARDED: ResponsePlan = {
+  ...QUIETLY,
+  notice: "discarded",
+  alarm: true,
+  modifications: [],
+  verdict: { kind: "discard" },
+  outcome: "discarded",
+};
+const TEMPFAILED: ResponsePlan = {
+  ...QUIETLY,
+  modifications: [],
+  verdict: { kind: "tempfail" },
+  outcome: "tempfailed",
+};
 
 type Row = readonly [
   title: string,

@@ -7,6 +7,7 @@ import { headerText, scannedBy } from "../../src/response/header-value.ts";
 import { type MessageRecord, messageLine } from "../../src/response/log-line.ts";
 import { planResponse } from "../../src/response/plan.ts";
 import type { ScanVerdict } from "../../src/scan/verdict.ts";
+import { FACTS, RULES } from "./fixtures.ts";
 
 const HOSTILE: readonly (readonly [start: string, text: string])[] = [
   "Eicar\r\nX-Virus-Status: Clean",
@@ -47,21 +48,8 @@ describe("texts in headers and replies", () => {
   });
 
   test.each(HOSTILE)("no name of a virus breaks out: %s…", (_start, name) => {
-    const rules = {
-      addHeaders: true,
-      acceptOnError: true,
-      discardInfected: false,
-      onOversize: "accept",
-      ourVersion: "2",
-    } as const;
-    const facts = {
-      statusHeaders: 0,
-      fromMdaemon: false,
-      host: name,
-      mayAddHeaders: true,
-      mayChangeHeaders: true,
-      leadingSpace: true,
-    };
+    const rules = { ...RULES, acceptOnError: true };
+    const facts = { ...FACTS, statusHeaders: 1, leadingSpace: true };
     const scans: ScanVerdict[] = [
       { kind: "infected", names: [name, name], server: "s", version: "v" },
       { kind: "clean", server: "s", version: name },

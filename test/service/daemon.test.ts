@@ -38,7 +38,7 @@ beforeAll(async () => {
     .replace(/^RUN_USER=.*$/m, `RUN_USER=${USER}`);
   writeFileSync(at("init"), init, { mode: 0o755 });
   const lines = [
-    `CLAMAV_MILTER_OPTIONS="--external --no-check-cf --wait-for-clamd=1 -c ${at("milter.conf")}"`,
+    `CLAMAV_MILTER_OPTIONS="--external -q --no-check-cf --wait-for-clamd=1 -c ${at("milter.conf")}"`,
     `CLAMAV_MILTER_SOCKETS="unix:${at("run/milter.sock")}"`,
     "",
   ];

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { authorOf } from "../../src/response/author.ts";
+
+const ROWS: readonly (readonly [values: readonly string[], author: string | null])[] = [
+  [[" a@b.example"], "a@b.example"],
+  [[" Alice <a@b.example>"], "a@b.example"],
+  [[' "Bank, <x@bank.example>" <a@b.example>'], "a@b.example"],
+  [[" Alice (x@bank.example) <a@b.example>"], "a@b.example"],
+  [[" Alice\r\n\t<a@b.example>"], "a@b.example"],
+  [[], null],
+  [[" a@b.example", " c@d.example"], null],
+  [[" a@b.example, c@d.example"], null],
+  [[" x@bank.example <a@b.example> <c@d.example>"], null],
+  [[" <a@b.example> x@bank.example"], null],
+  [[" Friends: a@b.example;"], null],
+  [[" <@route:a@b.example>"], null],
+  [[" <>"], null],
+  [[' "a b"@c.example'], null],
+  [[" a@[192.0.2.1]"], null],
+  [[` ${"x".repeat(5000)}@b.example`], null],
+];
+
+test.each(ROWS.map(([values, author]) => [JSON.stringify(values).slice(0, 60), values, author] as const))(
+  "%s",
+  (_title, values, author) => {
+    expect(authorOf(values)).toBe(author);
+  },
+);
