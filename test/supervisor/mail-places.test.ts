@@ -60,7 +60,7 @@ test("templates and signature are read, and header lines looked at", () => {
   writeFileSync(file, "X-A: b\nBcc: evil@example.org\n");
   expect(startFailure(() => prepareMailPlaces(withHeaders))).toMatchObject({
     exitCode: 78,
-    message: expect.stringContaining("--template-headers: " + `${file}: line 2: "Bcc:" is not allowed here`),
+    message: expect.stringContaining(`--template-headers: ${file}: line 2: "Bcc:" is not allowed here`),
   });
   writeFileSync(file, "");
   expect(startFailure(() => prepareMailPlaces({ ...settings, signature: { file } }))).toMatchObject({
