@@ -13,7 +13,7 @@ export interface Flight {
 /** A clamd that leaves PING unanswered, or takes no bytes, for so long is silent. */
 const SILENT_AFTER = 2_000;
 
-/** A scan that begins in this session. */
+/** A scan that begins now. */
 export function startFlight(warm: Warm, now: number, overdueAt: number): Flight {
   return { startedAt: now, overdueAt, written: warm.session.written, readAt: now };
 }

@@ -51,7 +51,6 @@ export const PROGRAM_OPTIONS = [
       "Do not go into the background, and log to standard error, too. The same as Foreground yes in clamd.conf.",
     added: true,
     built: true,
-    soFar: "always needed",
   }),
   option({
     long: "pidfile",
@@ -147,7 +146,6 @@ export const INFORMATION_OPTIONS = [
       "Write a trace of the talk with the MTA for each connexion, and libclamav's debug output. The same as " +
       "Debug yes in clamd.conf, and as --debug-level=4. What LogVerbose shows is shown as well.",
     built: true,
-    soFar: "the talk with the MTA",
   }),
   option({
     long: "debug-level",

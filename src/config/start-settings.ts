@@ -3,7 +3,6 @@ import type { ServerAddress } from "../clamd/address.ts";
 import { type CommandLine, type GivenOptions, parseCommandLine } from "../cli/command-line.ts";
 import type { OptionName } from "../cli/options.ts";
 import { StartError } from "../cli/start-error.ts";
-import { refuseUnbuilt } from "./availability.ts";
 import { type ClamdConf, numberOf, textOf } from "./clamd-conf.ts";
 import { TEXTS } from "./clamd-directives.ts";
 import { loadClamdConf } from "./config-file.ts";
@@ -50,9 +49,9 @@ export type StartRequest =
 
 /**
  * From the words of the command line to the settings: syntax and ranges first, then conflicts between
- * options, clamd.conf, conflicts with it, sendmail.cf, and last what is not available yet.
+ * options, clamd.conf, conflicts with it, and last sendmail.cf.
  *
- * @throws StartError 64, 69 or 78
+ * @throws StartError 64 or 78
  */
 export function readSettings(argv: readonly string[], edge: StartEdge): StartRequest {
   const line: CommandLine = parseCommandLine(argv);
@@ -66,7 +65,6 @@ function runSettings(line: RunCommandLine, edge: StartEdge): Settings {
   const conf = configuration(line.options, edge);
   refuseConfigConflicts(line, conf);
   const warnings = sendmailCfWarnings(line, edge);
-  refuseUnbuilt(line.options);
   const { uid, cwd, engineSocket, cores } = edge;
   const { TMPDIR: tmpdir } = edge.env;
   return resolveSettings(line, conf, { uid, tmpdir, cwd, warnings, engineSocket, cores });
