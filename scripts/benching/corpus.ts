@@ -38,8 +38,8 @@ const WORDS =
   );
 const LINE = 68;
 const BASE64_LINE = 76;
-/** A mix of 200: 140 small mails, 40 of middle size, 16 of 1 MB, 2 of 10 MB and 2 infected ones. */
-const MIX = { small: 140, middle: 40, large: 16, huge: 2, infected: 2 } as const;
+/** A mix of 100: 74 small mails, 20 of middle size, 4 of 1 MB, one of 10 MB and an infected one. */
+const MIX = { small: 74, middle: 20, large: 4, huge: 1, infected: 1 } as const;
 
 /**
  * The mails of a load, in the order in which they are sent, again from the start after the last. The same each time.

@@ -164,7 +164,7 @@ export class MtaLine {
       this.#link.goOn();
     } else if (letter === Reply.continue && awaited !== Command.endOfBody) {
       this.#link.goOn();
-      if (awaited === Command.helo && this.#job === null) this.greeted = true;
+      if (this.#job === null && this.#link.awaited === 0) this.greeted = true;
     } else this.#final(awaited, letter, bytes.toString("latin1", from, Math.min(to, from + 100)));
   }
 

@@ -65,10 +65,11 @@ const MOST_CONNEXIONS: Readonly<Record<Size, number>> = {
   "100k": 4_000,
   "1m": 32,
   "10m": 8,
-  mix: 128,
+  mix: 32,
 };
-/** How much longer than planned a turn may take. */
+/** How much longer than planned a turn may take, and the seconds that it may always take. */
 const PATIENCE = 8;
+const LEAST_PATIENCE = 20;
 const MANY = 1_000_000;
 
 /** The loads of a section: every size on kept connexions, and 10 kB on new ones, where the size counts least. */
@@ -90,7 +91,11 @@ export async function measureCell(generator: Generator, plan: CellPlan): Promise
   const messages = await calibrate(generator, plan);
   for (let round = 0; round < rounds; round++) {
     for (const entry of orderOf(entries, round)) {
-      const order = { ...orderFor(entry, cell), messages, seconds: seconds * PATIENCE };
+      const order = {
+        ...orderFor(entry, cell),
+        messages,
+        seconds: Math.max(LEAST_PATIENCE, seconds * PATIENCE),
+      };
       const before = cpuOf(entry.pid);
       const figures = await generator.load(order);
       const cpu = cpuOf(entry.pid) - before;

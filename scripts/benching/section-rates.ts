@@ -30,7 +30,7 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     direct: true,
     stub: false,
     scanned: true,
-    seconds: 0.7,
+    seconds: 0.5,
   },
   stub: {
     title: "Before a stand-in for clamd that answers at once: what the filter itself costs",

@@ -1,10 +1,10 @@
-import { openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { startClamd, writeDirectives } from "../../test/lab/clamd.ts";
 import { BINARY } from "../../test/lab/filter.ts";
 import { freePort, listensOnPath } from "../../test/lab/port.ts";
-import { until } from "../../test/lab/wait.ts";
+import { hopeless, until } from "../../test/lab/wait.ts";
 import { boundArgv, FIXED_ENV, killGroup } from "../debian/child.ts";
 import { cachedPart, partCommand } from "../debian/parts.ts";
 import type { Address } from "./link.ts";
@@ -60,6 +60,8 @@ export async function startScanner(folder: string, database: string): Promise<Sc
 /** The stand-in that finds everything clean. */
 export async function startStub(folder: string): Promise<Scanner> {
   const path = join(folder, "stub.sock");
+  // Of the stand-in before.
+  rmSync(path, { force: true });
   const port = await freePort();
   const argv = [process.execPath, join(import.meta.dir, "stub-main.ts"), path, String(port)];
   const stub = launch(folder, "stub", argv, { unix: path });
@@ -134,7 +136,7 @@ export async function accepting(filter: Server): Promise<number> {
     if (!filter.running()) throw new Error(`${filter.name} has ended: ${filter.lastWords()}`);
     return greets(filter.address);
   };
-  while (!(await answers().catch((error) => Promise.reject(error)))) {
+  while (!(await answers())) {
     if (performance.now() - start > START_PATIENCE)
       throw new Error(`${filter.name} accepts no mail: ${filter.lastWords()}`);
     await Bun.sleep(1);
@@ -161,7 +163,7 @@ function greets(address: Address): Promise<boolean> {
 
 async function listening(server: Server, path: string): Promise<void> {
   const listens = (): boolean => {
-    if (!server.running()) throw new Error(`${server.name} has ended: ${server.lastWords()}`);
+    if (!server.running()) throw hopeless(`${server.name} has ended: ${server.lastWords()}`);
     return listensOnPath(path);
   };
   await until(listens, {
@@ -187,6 +189,7 @@ function launch(
     stdio: ["ignore", out, out],
     detached: true,
   });
+  closeSync(out);
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
   const stop = async (): Promise<void> => {
     if (!running()) return;
