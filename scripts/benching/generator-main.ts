@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 import { raiseFileLimit } from "../../src/os/libc.ts";
 import { ClamdLine } from "./clamd-line.ts";
-import { type BenchMail, corpus, type Size } from "./corpus.ts";
+import { type BenchMail, corpus, type Deck } from "./corpus.ts";
 import type { RunFigures } from "./figures.ts";
 import { Waiting } from "./link.ts";
 import { MtaLine } from "./mta-line.ts";
@@ -21,11 +21,11 @@ const HOLD_PATIENCE = 60_000;
 const AT_ONCE = 100;
 const poller = new Poller();
 const waiting = new Waiting();
-const decks = new Map<Size, readonly BenchMail[]>();
+const decks = new Map<Deck, readonly BenchMail[]>();
 let numbers = 0;
 let held: MtaLine[] = [];
 
-function deckOf(size: Size): readonly BenchMail[] {
+function deckOf(size: Deck): readonly BenchMail[] {
   const deck = decks.get(size) ?? corpus(size);
   decks.set(size, deck);
   return deck;

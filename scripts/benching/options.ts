@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly signatures: number;
   /** Counts of messages after which memory is looked at. */
   readonly marks: readonly number[];
+  /** Seconds for the sections of tables, about: what does not fit gets fewer rounds, or is left out and named. */
+  readonly budget: number;
   /** Starts of each program. */
   readonly starts: number;
   readonly json: string | null;
@@ -34,17 +36,19 @@ const DEFAULTS: BenchOptions = {
   idle: 10_000,
   signatures: 50_000,
   marks: [10_000, 100_000, 1_000_000],
+  budget: 600,
   starts: 10,
   json: null,
 };
 const QUICK: BenchOptions = {
   ...DEFAULTS,
-  sizes: ["2k", "100k", "mix"],
+  sizes: ["2k", "100k"],
   concurrency: [1, 32],
   rounds: 2,
-  messages: 0.6,
+  messages: 0.5,
   idle: 2_000,
   marks: [2_000, 10_000, 50_000],
+  budget: 75,
   starts: 4,
 };
 

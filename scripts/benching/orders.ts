@@ -1,4 +1,4 @@
-import type { Size } from "./corpus.ts";
+import type { Deck } from "./corpus.ts";
 import type { Address } from "./link.ts";
 
 /** A load for the generator. */
@@ -11,7 +11,7 @@ export interface LoadOrder {
   readonly messages: number;
   /** Seconds after which no new message is begun. */
   readonly seconds: number;
-  readonly size: Size;
+  readonly size: Deck;
   /** Messages on an MTA's connexion before it is closed and another one opened. */
   readonly perConnexion: number;
   readonly client: string;
@@ -31,7 +31,7 @@ export interface HoldOrder {
 /** One mail on each of the connexions that are held. */
 export interface ServeOrder {
   readonly do: "serve";
-  readonly size: Size;
+  readonly size: Deck;
   readonly scanned: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { Size } from "./corpus.ts";
+import type { Deck, Size } from "./corpus.ts";
 import { type RunFigures, rateOf } from "./figures.ts";
 import type { Generator } from "./generator.ts";
 import type { Address } from "./link.ts";
@@ -18,7 +18,7 @@ export interface Entry {
 
 /** One load. */
 export interface Cell {
-  readonly size: Size;
+  readonly size: Deck;
   readonly concurrency: number;
   /** Messages on a connexion. */
   readonly perConnexion: number;
@@ -45,12 +45,16 @@ export interface CellPlan {
   readonly rounds: number;
   /** Seconds that a turn of the first entry is to take, about. */
   readonly seconds: number;
+  /** Seconds after which no further round is begun. */
+  readonly budget: number;
 }
 
 /** Messages on a connexion that is kept. */
 export const KEPT = 20;
 /** A whole deck of the mix must go through: a part of it would be of other sizes. */
-const LEAST: Readonly<Record<Size, number>> = {
+const LEAST: Readonly<Record<Deck, number>> = {
+  check: 40,
+
   "2k": 40,
   "10k": 40,
   "100k": 24,
@@ -69,14 +73,15 @@ const MOST_CONNEXIONS: Readonly<Record<Size, number>> = {
 };
 /** How much longer than planned a turn may take, and the seconds that it may always take. */
 const PATIENCE = 8;
-const LEAST_PATIENCE = 20;
+const LEAST_PATIENCE = 15;
 const MANY = 1_000_000;
 
 /** The loads of a section: every size on kept connexions, and 10 kB on new ones, where the size counts least. */
 export function cellsOf(sizes: readonly Size[], concurrency: readonly number[], scanned: boolean): Cell[] {
   const kept = sizes.map((size) => ({ size, perConnexion: KEPT }));
   const fresh = sizes.includes("10k") ? "10k" : sizes[0];
-  const modes = fresh === undefined ? kept : [...kept, { size: fresh, perConnexion: 1 }];
+  // First of all: the dear sizes come last.
+  const modes = fresh === undefined ? kept : [{ size: fresh, perConnexion: 1 }, ...kept];
   return modes.flatMap(({ size, perConnexion }) =>
     concurrency
       .filter((count) => count <= MOST_CONNEXIONS[size])
@@ -86,10 +91,14 @@ export function cellsOf(sizes: readonly Size[], concurrency: readonly number[], 
 
 /** Gives all entries the same messages in each round, one entry after the other. */
 export async function measureCell(generator: Generator, plan: CellPlan): Promise<CellResult> {
-  const { entries, cell, rounds, seconds } = plan;
+  const { entries, cell, rounds, seconds, budget } = plan;
+  const begun = performance.now();
   const turns: Record<string, Turn[]> = Object.fromEntries(entries.map(({ name }) => [name, []]));
   const messages = await calibrate(generator, plan);
   for (let round = 0; round < rounds; round++) {
+    // A round is as long as the last was.
+    const spent = (performance.now() - begun) / 1000;
+    if (round > 0 && spent + spent / round > budget) break;
     for (const entry of orderOf(entries, round)) {
       const order = {
         ...orderFor(entry, cell),

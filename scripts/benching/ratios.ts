@@ -1,5 +1,5 @@
 import { median, rateOf } from "./figures.ts";
-import type { CellResult, Turn } from "./rates.ts";
+import type { Cell, CellResult, Turn } from "./rates.ts";
 import { columns, short } from "./table.ts";
 
 /** The filter that all others are compared with. */
@@ -30,9 +30,13 @@ export function ratioTable(results: readonly CellResult[]): string[] {
   return columns([HEAD, ...results.flatMap(cellRows)]);
 }
 
+/** A load in a few words, such as `10k x32 new`. */
+export function titleOf({ size, concurrency, perConnexion, scanned }: Cell): string {
+  return `${size}${scanned ? "" : " unscanned"} x${concurrency}${perConnexion === 1 ? " new" : ""}`;
+}
+
 function cellRows(result: CellResult): string[][] {
-  const { size, concurrency, perConnexion, scanned } = result.cell;
-  const title = `${size}${scanned ? "" : " unscanned"} x${concurrency}${perConnexion === 1 ? " new" : ""}`;
+  const title = titleOf(result.cell);
   return Object.keys(result.turns).map((name) => [title, name, ...figuresOf(result, name)]);
 }
 

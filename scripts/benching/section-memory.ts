@@ -7,8 +7,8 @@ import { stateOf } from "./tree.ts";
 const MEGABYTE = 1 << 20;
 const SLOPE_OF = 100_000;
 const CONNEXIONS = 16;
-/** Seconds after which a stretch is broken off, whatever has been reached: the slope counts what went through. */
-const PATIENCE = 150;
+/** Part of the time for tables after which a stretch is broken off: the slope counts what went through. */
+const PATIENCE = 0.25;
 /** Milliseconds for what is given back when nothing is under way. */
 const SETTLE = 500;
 
@@ -51,7 +51,7 @@ function marksOf(bench: Bench, name: FilterName): Promise<Mark[]> {
         address: filter.address,
         connexions: CONNEXIONS,
         messages: mark - done,
-        seconds: PATIENCE,
+        seconds: PATIENCE * options.budget,
         size: "2k",
         perConnexion: KEPT,
         client: scanned ? OUTSIDE_CLIENT : LOCAL_CLIENT,

@@ -1,7 +1,7 @@
 import { type Bench, withServers } from "./bench.ts";
 import type { Section } from "./options.ts";
 import { type Cell, type CellResult, cellsOf, type Entry, measureCell } from "./rates.ts";
-import { ratioTable } from "./ratios.ts";
+import { ratioTable, titleOf } from "./ratios.ts";
 import { FILTERS, type FilterName, type Scanner, startFilter, startScanner, startStub } from "./servers.ts";
 
 interface Kind {
@@ -13,6 +13,8 @@ interface Kind {
   readonly scanned: boolean;
   /** Seconds of a turn. */
   readonly seconds: number;
+  /** Its part of the time for all tables. */
+  readonly share: number;
 }
 
 const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
@@ -23,6 +25,7 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     stub: false,
     scanned: true,
     seconds: 0.5,
+    share: 0.2,
   },
   scan: {
     title: "Scanned by a real clamd (limit: the better of its two ways without a filter)",
@@ -31,6 +34,7 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     stub: false,
     scanned: true,
     seconds: 0.5,
+    share: 0.65,
   },
   stub: {
     title: "Before a stand-in for clamd that answers at once: what the filter itself costs",
@@ -39,6 +43,7 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     stub: true,
     scanned: true,
     seconds: 0.6,
+    share: 0.25,
   },
   unscanned: {
     title: "Mail that is not scanned: what the protocol costs",
@@ -47,6 +52,7 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     stub: true,
     scanned: false,
     seconds: 0.6,
+    share: 0.1,
   },
 };
 /** Seconds with which a new process is made to compile what it runs often. */
@@ -83,21 +89,31 @@ function directEntries({ path, pid }: Scanner): Entry[] {
 async function measureAll(bench: Bench, kind: Kind, entries: readonly Entry[]): Promise<CellResult[]> {
   const { options, generator } = bench;
   const seconds = kind.seconds * options.messages;
-  await warmUp(bench, entries, kind.scanned, Math.min(WARM_UP, seconds));
+  const end = performance.now() + kind.share * options.budget * Math.max(1, options.messages) * 1000;
+  await warmUp(bench, kind, entries, Math.min(WARM_UP, seconds));
   const results: CellResult[] = [];
-  for (const cell of cellsFor(bench, kind)) {
-    const result = await measureCell(generator, { entries, cell, rounds: options.rounds, seconds });
-    for (const [name, turns] of Object.entries(result.turns)) {
-      const wrong = turns.reduce((sum, turn) => sum + turn.wrong, 0);
-      bench.wrong(
-        `${cell.size} x${cell.concurrency} ${name}`,
-        wrong,
-        turns.find((turn) => turn.wrong > 0)?.firstWrong ?? null,
-      );
+  const cells = cellsFor(bench, kind);
+  for (const [at, cell] of cells.entries()) {
+    const left = (end - performance.now()) / 1000;
+    if (left < 0) {
+      bench.say(`No time for ${cells.slice(at).map(titleOf).join(", ")}`);
+      break;
     }
+    // The dear ones come last: what those before them have not used is theirs.
+    const budget = (2 * left) / (cells.length - at + 1);
+    const result = await measureCell(generator, { entries, cell, rounds: options.rounds, seconds, budget });
+    tellWrong(bench, result);
     results.push(result);
   }
   return results;
+}
+
+function tellWrong(bench: Bench, { cell, turns }: CellResult): void {
+  for (const [name, all] of Object.entries(turns)) {
+    const wrong = all.reduce((sum, turn) => sum + turn.wrong, 0);
+    const first = all.find((turn) => turn.wrong > 0)?.firstWrong ?? null;
+    bench.wrong(`${titleOf(cell)} ${name}`, wrong, first);
+  }
 }
 
 function cellsFor({ options }: Bench, kind: Kind): Cell[] {
@@ -109,12 +125,12 @@ function cellsFor({ options }: Bench, kind: Kind): Cell[] {
   return cells.filter(({ perConnexion }) => fresh || perConnexion > 1);
 }
 
-async function warmUp(
-  bench: Bench,
-  entries: readonly Entry[],
-  scanned: boolean,
-  seconds: number,
-): Promise<void> {
-  const cell: Cell = { size: "2k", concurrency: 8, perConnexion: 20, scanned };
-  await measureCell(bench.generator, { entries, cell, rounds: 1, seconds });
+/** Makes new processes compile what they run often, and looks whether infected mail is found at all. */
+async function warmUp(bench: Bench, kind: Kind, entries: readonly Entry[], seconds: number): Promise<void> {
+  const size = kind.stub ? "2k" : "check";
+  const cell: Cell = { size, concurrency: 8, perConnexion: 20, scanned: kind.scanned };
+  tellWrong(
+    bench,
+    await measureCell(bench.generator, { entries, cell, rounds: 1, seconds, budget: seconds }),
+  );
 }
