@@ -10,6 +10,7 @@ import { composeScannerMail } from "../notify/scanner-mail.ts";
 import { sendBroadcast } from "../os/broadcast-socket.ts";
 import { checkSpf } from "../spf/evaluate.ts";
 import type { AnsweredNotice } from "./child-desk.ts";
+import { DurableFiles } from "./durable-files.ts";
 import { handleIncident } from "./incident-desk.ts";
 import { WatchedTexts } from "./mail-texts.ts";
 import { PostOffice } from "./post-office.ts";
@@ -18,6 +19,8 @@ import { readLatin1, stampOf } from "./system-access.ts";
 
 /** Files are looked at, and mail is sent, at this interval. Milliseconds. */
 const TICK = 1000;
+/** What was left unfinished in the quarantine directory is taken away at this interval. Milliseconds. */
+const CLEANING = 3_600_000;
 /** The mail about lost scanners is sent at most so often (CB 5.5). Milliseconds. */
 const OUTAGE_INTERVAL = 15 * 60_000;
 
@@ -35,6 +38,8 @@ export class NoticeService {
   readonly #texts: WatchedTexts;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #broadcastFd: number | null;
+  readonly #quarantineFiles = new DurableFiles();
+  #cleanedAt = Number.NEGATIVE_INFINITY;
   #settings: Settings;
   #downAt = Number.NEGATIVE_INFINITY;
   #downTold = false;
@@ -49,7 +54,6 @@ export class NoticeService {
     this.#office = new PostOffice({ settings: () => this.#settings, log, stamp: () => this.#stamp() });
     this.#texts = new WatchedTexts(filesOf(settings), { read: readText, stamp: stampOf }, log);
     this.#timer = setInterval(() => this.#tick(), TICK);
-    void this.#quarantine?.clean();
   }
 
   /** What children need of files. */
@@ -127,7 +131,8 @@ export class NoticeService {
 
   get #quarantine(): Quarantine | null {
     const { quarantineDirectory } = this.#settings.infected;
-    return quarantineDirectory === null ? null : new Quarantine(quarantineDirectory, () => new Date());
+    if (quarantineDirectory === null) return null;
+    return new Quarantine(quarantineDirectory, () => new Date(), this.#quarantineFiles);
   }
 
   #tell(news: Parameters<typeof composeScannerMail>[0]): void {
@@ -150,6 +155,9 @@ export class NoticeService {
   #tick(): void {
     if (this.#texts.look()) this.#audience.onTexts(this.texts);
     this.#office.tick();
+    if (performance.now() - this.#cleanedAt < CLEANING) return;
+    this.#cleanedAt = performance.now();
+    void this.#quarantine?.clean();
   }
 
   #stamp(): Stamp {
