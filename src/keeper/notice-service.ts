@@ -16,6 +16,7 @@ import { WatchedTexts } from "./mail-texts.ts";
 import { PostOffice } from "./post-office.ts";
 import { Quarantine } from "./quarantine.ts";
 import { readLatin1, stampOf } from "./system-access.ts";
+import { resolveTxt } from "./txt-resolver.ts";
 
 /** Files are looked at, and mail is sent, at this interval. Milliseconds. */
 const TICK = 1000;
@@ -147,6 +148,7 @@ export class NoticeService {
   #checkSpf(address: string, sender: string, helo: string): Promise<string> {
     const dns = new Resolver({ timeout: 5000, tries: 2 });
     return checkSpf({ address, sender, helo }, async (name, type) => {
+      if (type === "TXT") return resolveTxt(name, dns.getServers());
       const answer: unknown = await dns.resolve(name, type);
       return Array.isArray(answer) ? answer : [];
     });
