@@ -22,6 +22,21 @@ export interface NoticeHost {
   readonly port: number;
   /** The MTA's own `sendmail`. */
   readonly sendmail: string;
+  /** How many mails wait in its queues. */
+  queued(): Promise<number>;
+}
+
+/** Starts the filter behind an MTA. */
+export function startNoticeFilter(
+  { clamd, milterPort, sendmail, folder }: NoticeHost,
+  options: readonly string[],
+): Promise<Filter> {
+  const common = ["-o", "-l", "--canary=0", `--sendmail-bin=${sendmail}`, `--spool-dir=${folder}/spool`];
+  return startFilter({
+    conf: clamd.confPath,
+    sockets: [`inet:${milterPort}@127.0.0.1`],
+    options: [...common, ...options],
+  });
 }
 
 let counter = 0;
@@ -32,20 +47,8 @@ export function describeNotices(host: () => NoticeHost): void {
     options: readonly string[],
     work: (filter: Filter) => Promise<void>,
   ): Promise<void> => {
-    const { clamd, milterPort, sendmail, folder, sink } = host();
-    sink.clear();
-    const filter = await startFilter({
-      conf: clamd.confPath,
-      sockets: [`inet:${milterPort}@127.0.0.1`],
-      options: [
-        "-o",
-        "-l",
-        "--canary=0",
-        `--sendmail-bin=${sendmail}`,
-        `--spool-dir=${folder}/spool`,
-        ...options,
-      ],
-    });
+    host().sink.clear();
+    const filter = await startNoticeFilter(host(), options);
     try {
       await work(filter);
     } finally {
