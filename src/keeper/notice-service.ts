@@ -42,12 +42,17 @@ export class NoticeService {
   readonly #quarantineFiles = new DurableFiles();
   #cleanedAt = Number.NEGATIVE_INFINITY;
   #settings: Settings;
-  #downAt = Number.NEGATIVE_INFINITY;
-  #downTold = false;
+  #downAt: number;
+  #downTold: boolean;
   #unheard = false;
 
-  /** @param broadcastFd a socket for broadcasts, or null */
-  constructor(settings: Settings, broadcastFd: number | null, audience: NoticeAudience) {
+  /**
+   * @param broadcastFd a socket for broadcasts, or null
+   * @param outage whether no scanner was left when the keeper before this one ended: it has told of that
+   */
+  constructor(settings: Settings, broadcastFd: number | null, outage: boolean, audience: NoticeAudience) {
+    this.#downTold = outage;
+    this.#downAt = outage ? Date.now() : Number.NEGATIVE_INFINITY;
     this.#settings = settings;
     this.#audience = audience;
     this.#broadcastFd = broadcastFd;

@@ -158,6 +158,25 @@ test("in a chroot jail that is empty, as another user, notices arrive and messag
   }
 }, 30_000);
 
+test("a notice without the header names the machine that the header tells of", async () => {
+  const { socket, sendmail, start } = place();
+  const filter = await start(["-P", "-p", "virus@lab.example"]);
+  try {
+    const headers: [string, string][] = [
+      ["Received", "from relay.example.net by mx.example.net"],
+      ["Received", "from localhost (pc7.example.net [10.1.2.3])\n\tby relay.example.net"],
+      ["Subject", "of no interest"],
+    ];
+    expect(await handOver(socket, { headers })).toStartWith("554 ");
+    await until(() => sendmail.mails().length === 1, { what: "the notice", detail: filter.log });
+    const body = sendmail.mails()[0]?.body;
+    expect(body).toContain("\n    from localhost (pc7.example.net [10.1.2.3]) by relay.example.net\n");
+    expect(body).not.toContain("of no interest");
+  } finally {
+    await filter.stop();
+  }
+}, 30_000);
+
 test("a quarantine directory that takes nothing: the message is deferred, and no notice is sent", async () => {
   const { socket, sendmail, start, home } = place();
   const kept = join(home, "kept");
@@ -182,6 +201,10 @@ test("no scanner is left: one mail, and one when it is back, even with --quiet",
       sendmail.mails().flatMap(({ header }) => header.filter((line) => line.startsWith("Subject:")));
     clamd.stop();
     await until(() => subjects().length === 1, { what: "the first mail", detail: filter.log });
+    // Who follows a keeper that was killed knows what it has told.
+    const [keeper = 0] = roleOf(filter, "keeper");
+    process.kill(keeper, "SIGKILL");
+    await until(() => roleOf(filter, "keeper").some((pid) => pid !== keeper), { what: "another keeper" });
     startClamd();
     await until(() => subjects().length === 2, { what: "the second mail", detail: filter.log });
     expect(subjects()).toEqual(["Subject: ClamAV Down", "Subject: ClamAV is back"]);
