@@ -32,7 +32,7 @@ test("copy, notice and their folders are synced before the answer leaves", async
   const filter = await start(["-U", kept, "-p", "virus@lab.example"]);
   const pids = [...roleOf(filter, "keeper"), ...roleOf(filter, "child")];
   expect(pids.length).toBeGreaterThanOrEqual(3);
-  const trace = await traceCalls({ pids, calls: [...CHANGES, ...ANSWERS] });
+  const trace = await traceCalls({ pids, calls: [...CHANGES, ...ANSWERS], slow: { call: "fsync", by: 100 } });
   try {
     expect(await handOver(socket, { queueId: "4AMsynced" })).toStartWith("554 ");
     const answerOf = (calls: TracedCall[]): TracedCall | undefined =>

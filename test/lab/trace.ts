@@ -28,6 +28,8 @@ export interface TraceOptions {
   readonly calls: readonly string[];
   /** The process dies of SIGKILL where a thread of it begins its nth one of these calls. */
   readonly killAt?: number;
+  /** A call that takes so much longer, in milliseconds: who does not wait for it goes on before it has ended. */
+  readonly slow?: { readonly call: string; readonly by: number };
 }
 
 /** Characters of a text argument that are shown. */
@@ -38,12 +40,13 @@ const SHOWN = 100;
  * others. Paths of descriptors are in the calls' texts.
  * @throws code `WAITED_TOO_LONG`, `HOPELESS`
  */
-export async function traceCalls({ pids, calls, killAt }: TraceOptions): Promise<Trace> {
+export async function traceCalls({ pids, calls, killAt, slow }: TraceOptions): Promise<Trace> {
   // To standard output: what strace says of itself would come in the middle of its lines.
   // Not every processor has every call.
   const names = calls.map((call) => `?${call}`).join(",");
   const words = ["-o", "|cat", "-f", "-y", "-s", String(SHOWN), "-e", `trace=${names}`];
   if (killAt !== undefined) words.push("-e", `inject=${names}:signal=SIGKILL:when=${killAt}`);
+  if (slow !== undefined) words.push("-e", `inject=${slow.call}:delay_enter=${slow.by * 1000}`);
   const argv = partCommand(cachedPart("strace"), "usr/bin/strace", [
     ...words,
     ...pids.flatMap((pid) => ["-p", String(pid)]),
