@@ -6,12 +6,14 @@ import { type ChildOptions, checkToChild, type ToChild } from "../ipc/messages.t
 import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
 import type { SlotWord } from "../ipc/slot-messages.ts";
+import { isVerbose } from "../log/choice.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { sealedFile } from "../os/memory-file.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { lackingText } from "../response/actions.ts";
+import { BlockStock } from "../scan/block-stock.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import { Lane } from "../scan/lane.ts";
@@ -122,8 +124,11 @@ function tell(service: Service, message: ToChild): void {
 /** Accepts mail. */
 function serve(settings: Settings, options: ChildOptions, links: Links): Service {
   const { keeper, gate, end } = links;
-  const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
+  // A line that nobody is to see is not worth the way to the keeper.
+  const log: Log = (level, text, fields) => {
+    if (level !== "verbose" || isVerbose(current.log)) keeper.log(level, text, fields);
+  };
   const endless = new EndlessMessages();
   const suspects = new Lane();
   let health = options.scanners;
@@ -232,6 +237,7 @@ function makeWorld(
     dontWait: settings.dontWait,
     spool: {
       budget: new MemoryBudget(MEMORY),
+      blocks: new BlockStock(),
       openFile: () => links.keeper.takeFile(),
       memoryFile: sealedFile,
       closeMemoryFile: closeDescriptor,

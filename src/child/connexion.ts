@@ -123,8 +123,9 @@ export class Connexion {
 
   /** Whoever comes by a Unix socket is not asked: its mode says who may. */
   #pass(gate: Gate): void {
-    const { remoteAddress, localAddress, localPort } = this.#socket;
-    const admits = !remoteAddress || gate.admits({ remoteAddress, localAddress, localPort });
+    // Each of these is a system call.
+    const { remoteAddress } = this.#socket;
+    const admits = !remoteAddress || this.#admission(gate, remoteAddress);
     if (typeof admits === "boolean") {
       this.#admitted = admits;
       return;
@@ -136,6 +137,11 @@ export class Connexion {
       if (this.#over || this.#endedAt !== null || early.length === 0) return;
       this.#guarded(() => this.#session.receive(Buffer.concat(early)));
     });
+  }
+
+  #admission(gate: Gate, remoteAddress: string): boolean | Promise<boolean> {
+    const { localAddress, localPort } = this.#socket;
+    return gate.admits({ remoteAddress, localAddress, localPort });
   }
 
   #keepEarly(bytes: Uint8Array): void {

@@ -1,3 +1,4 @@
+import type { BlockStock } from "./block-stock.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
 /** A file without a name, for what does not fit into memory. */
@@ -14,6 +15,7 @@ export interface SpoolFile {
 /** What a spool needs of the world. */
 export interface SpoolEdge {
   readonly budget: MemoryBudget;
+  readonly blocks: BlockStock;
   /**
    * A file; null when none is at hand at the moment, but one is on its way.
    * @throws Error when no file can be made
@@ -38,6 +40,8 @@ const FIRST_BLOCK = 4096;
 const LARGEST_BLOCK = 65_536;
 /** A message is held in memory up to about here, then it goes to a file. */
 const MEMORY_PER_MESSAGE = 256 * 1024;
+/** What comes in pieces of this size goes to the file without another copy. */
+const DIRECT = 8192;
 /** A message that waits for its file is held up to here. */
 const MEMORY_WITHOUT_FILE = 4 * 1024 * 1024;
 
@@ -75,12 +79,17 @@ export class Spool {
 
   /** @throws SpoolError */
   append(bytes: Uint8Array): void {
+    if (bytes.length >= DIRECT && this.#goesToFile(bytes.length)) this.#write(bytes);
+    else this.#hold(bytes);
+    this.#size += bytes.length;
+  }
+
+  #hold(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const block = this.#room();
       const count = Math.min(block.bytes.length - block.used, bytes.length - at);
       block.bytes.set(bytes.subarray(at, at + count), block.used);
       block.used += count;
-      this.#size += count;
       at += count;
     }
   }
@@ -122,12 +131,7 @@ export class Spool {
       this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
       return this.#memoryFile;
     }
-    for (const block of this.#blocks) {
-      if (block.used === 0) continue;
-      this.#file.append(block.bytes.subarray(0, block.used));
-      this.#fileBytes += block.used;
-      block.used = 0;
-    }
+    this.#writeBlocks(this.#file);
     return this.#file.lend();
   }
 
@@ -153,7 +157,7 @@ export class Spool {
       const block = this.#blocks.at(-1);
       if (block !== undefined) return block;
     }
-    const block: Block = { bytes: Buffer.allocUnsafeSlow(size), used: 0 };
+    const block: Block = { bytes: this.#edge.blocks.take(size), used: 0 };
     this.#blocks.push(block);
     return block;
   }
@@ -169,22 +173,46 @@ export class Spool {
         if (this.#size < MEMORY_WITHOUT_FILE) return false;
         throw new Error("no spool file came in time");
       }
-      for (const block of this.#blocks) {
-        this.#file.append(block.bytes.subarray(0, block.used));
-        this.#fileBytes += block.used;
-        block.used = 0;
-      }
+      this.#writeBlocks(this.#file);
     } catch (error) {
       throw new SpoolError(error);
     }
-    this.#blocks.splice(0, this.#blocks.length - 1);
+    for (const { bytes } of this.#blocks.splice(0, this.#blocks.length - 1)) this.#edge.blocks.give(bytes);
     const kept = this.#blocks[0]?.bytes.length ?? 0;
     this.#edge.budget.give(Math.max(0, this.#held - kept));
     this.#held = Math.min(this.#held, kept);
     return true;
   }
 
+  /** Whether so many bytes more belong into the file, and there is one. */
+  #goesToFile(more: number): boolean {
+    if (this.#file !== null) return true;
+    return this.#size + more > MEMORY_PER_MESSAGE && this.#blocks.length > 0 && this.#toFile();
+  }
+
+  /** Writes to the file: first what is held, then these. */
+  #write(bytes: Uint8Array): void {
+    if (this.#file === null) return;
+    try {
+      this.#writeBlocks(this.#file);
+      this.#file.append(bytes);
+      this.#fileBytes += bytes.length;
+    } catch (error) {
+      throw new SpoolError(error);
+    }
+  }
+
+  #writeBlocks(file: SpoolFile): void {
+    for (const block of this.#blocks) {
+      if (block.used === 0) continue;
+      file.append(block.bytes.subarray(0, block.used));
+      this.#fileBytes += block.used;
+      block.used = 0;
+    }
+  }
+
   #giveBlocks(): void {
+    for (const { bytes } of this.#blocks) this.#edge.blocks.give(bytes);
     this.#edge.budget.give(this.#held);
     this.#held = 0;
     this.#blocks = [];

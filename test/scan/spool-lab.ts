@@ -1,3 +1,4 @@
+import { BlockStock } from "../../src/scan/block-stock.ts";
 import { MemoryBudget } from "../../src/scan/memory-budget.ts";
 import type { SpoolEdge, SpoolFile } from "../../src/scan/spool.ts";
 
@@ -20,7 +21,13 @@ export function spoolLab(room = 1024 * 1024): SpoolLab {
   const memory: SpoolLab["memory"] = new Map();
   let lastDescriptor = 100;
   const lab: SpoolLab = {
-    edge: { budget, openFile, memoryFile, closeMemoryFile: (fd) => void memory.delete(fd) },
+    edge: {
+      budget,
+      blocks: new BlockStock(),
+      openFile,
+      memoryFile,
+      closeMemoryFile: (fd) => void memory.delete(fd),
+    },
     budget,
     files,
     memory,

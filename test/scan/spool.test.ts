@@ -221,3 +221,29 @@ describe("a descriptor of the message", () => {
     expect(lab.files[at]?.closed).toBe(1);
   });
 });
+
+test("long pieces go to the file without being held, between short ones, and the blocks serve the next message", () => {
+  const lab = spoolLab();
+  for (let round = 0; round < 3; round++) {
+    const spool = new Spool(lab.edge);
+    const parts = [10, 100_000, 200_000, 20, 9000, 65_535, 30, 300_000].map(noise);
+    for (const part of parts) spool.append(part);
+    expect(spool.size).toBe(parts.reduce((sum, part) => sum + part.length, 0));
+    expect(Buffer.concat([...spool.pieces()]).equals(Buffer.concat(parts))).toBe(true);
+    const held = lab.budget.taken;
+    expect(held).toBeLessThanOrEqual(65_536);
+    spool.close();
+  }
+  expect(lab.budget.taken).toBe(0);
+});
+
+test("a disk that is full for a long piece is a spool that is full", () => {
+  const lab = spoolLab();
+  const spool = new Spool(lab.edge);
+  spool.append(noise(250_000));
+  spool.append(noise(100_000));
+  lab.disk = 50_000;
+  expect(() => spool.append(noise(60_000))).toThrow("no space left on device");
+  spool.close();
+  expect(lab.budget.taken).toBe(0);
+});
