@@ -22,11 +22,27 @@ const MOST_AT_ONCE = 512;
 const NAME: Uint8Array = Buffer.from("clamav-milter\0");
 
 /**
+ * The descriptor of an empty file in memory, to be sealed when it is complete.
+ * @throws OsError of the system call that failed
+ */
+export function openMemoryFile(): number {
+  return check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+}
+
+/**
+ * From now on nobody can change it.
+ * @throws OsError of the system call that failed
+ */
+export function sealMemoryFile(fd: number): void {
+  check("fcntl", libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS));
+}
+
+/**
  * The descriptor of a file in memory with these bytes, which nobody can change any more.
  * @throws OsError or Error of the system call that failed
  */
 export function sealedFile(parts: Iterable<Uint8Array>): number {
-  const fd = check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const fd = openMemoryFile();
   try {
     const all = [...parts];
     // Memory takes all at once, and if it once does not, the rest follows.
@@ -37,7 +53,7 @@ export function sealedFile(parts: Iterable<Uint8Array>): number {
       }
       written = Math.max(0, written - part.length);
     }
-    check("fcntl", libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS));
+    sealMemoryFile(fd);
     return fd;
   } catch (error) {
     closeDescriptor(fd);
