@@ -75,6 +75,8 @@ export class MilterSession {
   #steps = 0;
   #closed = false;
   #skipping = false;
+  /** A chunk that has begun is handed on to its end: its bytes are counted. */
+  #inChunk = false;
   #out: Uint8Array[] = [];
   /** A verdict of an early stage: what follows of that connexion or message is answered with it. */
   #connexionVerdict: Verdict = CONTINUE;
@@ -156,6 +158,7 @@ export class MilterSession {
     this.#state = after;
     if (more) this.#verdictOn(command);
     else this.#dispatch(command);
+    this.#inChunk = more;
     return !this.#closed;
   }
 
@@ -242,7 +245,7 @@ export class MilterSession {
   }
 
   #onBody(bytes: Uint8Array): Verdict {
-    if (!this.#skipping && this.#handler.body(bytes) === "skip") {
+    if ((!this.#skipping || this.#inChunk) && this.#handler.body(bytes) === "skip") {
       this.#skipping = (this.#steps & Step.skip) !== 0;
     }
     return CONTINUE;

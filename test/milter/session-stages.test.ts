@@ -155,6 +155,17 @@ describe("a body chunk that comes in pieces", () => {
     expect(seen).toEqual([10_000 - 5, 20_000, 30_005]);
   });
 
+  test("is handed on to its end, whatever is skipped after it", () => {
+    const talk = converse({ steps: Step.skip }, { ...accepting, body: () => "skip" });
+    talk.tell(script("OCMRN"));
+    for (const at of [0, 20_000, 40_000]) talk.tell(chunk.subarray(at, at + 20_000));
+    expect(talk.tell(joined(chunk.subarray(60_000), chunk, script("E")))).toBe("skip skip accept");
+    const seen = talk.calls
+      .filter((call) => call.startsWith("body"))
+      .map((call) => call.split("x").length - 1);
+    expect(seen.reduce((sum, count) => sum + count, 0)).toBe(60_000);
+  });
+
   test("and is cut short by the end of the connexion ends the message", () => {
     const talk = converse({}, accepting);
     talk.tell(script("OCMRN"));
