@@ -234,7 +234,8 @@ describe("a file in memory", () => {
       const bytes = noise(length);
       spool.append(bytes.subarray(0, 10));
       let at = 10;
-      for (; at < Math.min(length - 250_000, 16_000_000); at += 60_000) spool.append(bytes.subarray(at, at + 60_000));
+      for (; at < Math.min(length - 250_000, 16_000_000); at += 60_000)
+        spool.append(bytes.subarray(at, at + 60_000));
       expect([lab.grown.length, lab.files.length]).toEqual([1, 0]);
       spool.append(bytes.subarray(at));
       expect([lab.grown[0]?.closed, lab.files.length, lab.budget.taken]).toEqual([1, 1, 4096]);
