@@ -74,7 +74,7 @@ function nextInput(target: Target, chance: Chance, pool: readonly Uint8Array[]):
   const { largest, dictionary } = target;
   if (pool.length === 0 || chance.happens(0.3)) {
     const made = target.generate(chance).subarray(0, largest);
-    return chance.happens(0.005) ? pumped(made, chance, largest) : made;
+    return chance.happens(0.02) ? pumped(made, chance, target) : made;
   }
   return mutated(chance.pick(pool), chance, { largest, dictionary, other: chance.pick(pool) });
 }

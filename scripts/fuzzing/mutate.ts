@@ -40,15 +40,19 @@ export function mutated(input: Uint8Array, chance: Chance, ingredients: Ingredie
   const count = 1 + Math.min(chance.below(6), chance.below(6));
   for (let round = 0; round < count; round++) changed = chance.pick(MUTATIONS)(changed, chance, ingredients);
   // What costs more than its length shows only when there is much of it.
-  if (chance.happens(0.02)) changed = pumped(changed, chance, ingredients.largest);
+  if (chance.happens(0.02)) changed = pumped(changed, chance, ingredients);
   return changed.subarray(0, ingredients.largest);
 }
 
-/** One piece of the input so often that the input is as long as it may be. */
-export function pumped(input: Uint8Array, chance: Chance, largest: number): Uint8Array {
-  if (input.length === 0) return input;
+/** One piece of the input, or a word, so often that the input is as long as it may be. */
+export function pumped(
+  input: Uint8Array,
+  chance: Chance,
+  { dictionary, largest }: Pick<Ingredients, "dictionary" | "largest">,
+): Uint8Array {
   const [from, to] = piece(input, chance, chance.happens(0.7) ? 4 : 60);
-  const part = input.subarray(from, to);
+  const word = chance.happens(0.5) || dictionary.length === 0 ? " " : chance.pick(dictionary);
+  const part = chance.happens(0.5) ? input.subarray(from, to) : Buffer.from(word, "latin1");
   if (part.length === 0) return input;
   const room = Math.max(0, Math.floor((largest - input.length) / part.length));
   const times = chance.happens(0.8) ? room : chance.below(room + 1);

@@ -18,7 +18,7 @@ const KEYS: readonly string[] = [...new Set(MESSAGES.flatMap((each) => Object.ke
 /** Any JSON value, more often one that occurs. */
 function someValue(chance: Chance, depth: number): unknown {
   const kind = chance.below(depth > 0 ? 10 : 7);
-  if (kind < 2) return chance.pick(FIELDS);
+  if (kind < 2) return structuredClone(chance.pick(FIELDS));
   if (kind === 2) return chance.pick([0, 1, -1, 1.5, 2 ** 31, 2 ** 32, 2 ** 53, 1e300]);
   if (kind === 3) return chance.pick([null, true, false]);
   if (kind === 4) return chance.text('ab\n\0\u2028"\\\ud800', chance.length(3000));
@@ -37,9 +37,21 @@ function someRecord(chance: Chance, depth: number): Record<string, unknown> {
 /** A message that a process of ours may send, one field of which may be another. */
 function someMessage(chance: Chance): unknown {
   if (chance.happens(0.1)) return someValue(chance, 3);
-  const message: Record<string, unknown> = { ...chance.pick(MESSAGES) };
-  while (chance.happens(0.4)) message[chance.pick(Object.keys(message))] = someValue(chance, 3);
+  const message = structuredClone(chance.pick(MESSAGES)) as Record<string, unknown>;
+  while (chance.happens(0.5)) changeSomewhere(message, chance);
   return message;
+}
+
+/** Puts another value somewhere, however deep. */
+function changeSomewhere(value: Record<string, unknown> | unknown[], chance: Chance): void {
+  const keys = Object.keys(value);
+  const key = keys.length > 0 && chance.happens(0.9) ? chance.pick(keys) : chance.pick(KEYS);
+  const record = value as Record<string, unknown>;
+  const inner = record[key];
+  if (typeof inner === "object" && inner !== null && chance.happens(0.6)) {
+    changeSomewhere(inner as Record<string, unknown>, chance);
+  } else if (Array.isArray(value)) value.push(someValue(chance, 3));
+  else record[key] = someValue(chance, 3);
 }
 
 const checks: Target = {
@@ -109,7 +121,8 @@ function heard(pieces: readonly Uint8Array[]): Heard {
     for (const piece of pieces) for (const message of decoder.push(piece.slice())) messages.push(message);
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
-    return { messages, broken: true };
+    // What came before in one piece is lost then.
+    return { messages: [], broken: true };
   }
   return { messages, broken: false };
 }
