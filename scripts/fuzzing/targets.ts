@@ -6,6 +6,7 @@ import { IPC_TARGETS } from "./targets/ipc.ts";
 import { MILTER_TARGETS } from "./targets/milter.ts";
 import { REPLY_TARGETS } from "./targets/milter-replies.ts";
 import { SESSION_TARGET } from "./targets/milter-session.ts";
+import { SIGNATURE_TARGETS } from "./targets/signature.ts";
 
 /** Everything that is fuzzed. */
 export const TARGETS: readonly Target[] = [
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   ...IPC_TARGETS,
   ...ACCESS_TARGETS,
   ...CONFIG_TARGETS,
+  ...SIGNATURE_TARGETS,
 ];
 
 export function targetNamed(name: string): Target | null {

@@ -71,10 +71,10 @@ function decodeQuoted(content: string): Quoted {
     length += piece.length;
   };
   let at = 0;
-  for (const escape of content.matchAll(ESCAPE)) {
-    add(content.slice(at, escape.index), at);
-    if (escape[1] !== undefined) add(String.fromCharCode(Number.parseInt(escape[1], 16)), escape.index);
-    at = escape.index + escape[0].length;
+  for (const found of content.matchAll(ESCAPE)) {
+    add(content.slice(at, found.index), at);
+    if (found[1] !== undefined) add(String.fromCharCode(Number.parseInt(found[1], 16)), found.index);
+    at = found.index + found[0].length;
   }
   add(content.slice(at), at);
   const offsetOf = (wanted: number): number => {
