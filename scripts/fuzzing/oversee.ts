@@ -9,6 +9,8 @@ export interface RunOrder {
   readonly executions: number;
   /** Milliseconds. */
   readonly time: number;
+  /** One execution that takes longer is not waited for. Milliseconds. */
+  readonly patience?: number;
 }
 
 export interface RunResult extends HuntResult {
@@ -16,7 +18,7 @@ export interface RunResult extends HuntResult {
   readonly megabytes: number;
 }
 
-/** One execution that takes longer is not waited for. Milliseconds. */
+/** Unless something else is said. */
 const PATIENCE = 20_000;
 const LOOK_INTERVAL = 500;
 
@@ -25,7 +27,7 @@ const LOOK_INTERVAL = 500;
  * @param folder for what is temporary
  */
 export async function oversee(order: RunOrder, folder: string): Promise<RunResult> {
-  const { target, seed, executions, time } = order;
+  const { target, seed, executions, time, patience = PATIENCE } = order;
   const file = join(folder, `${target}.progress`);
   makeProgressFile(file);
   const look = progressReader(file);
@@ -47,7 +49,7 @@ export async function oversee(order: RunOrder, folder: string): Promise<RunResul
     const now = look().count;
     if (now !== count) since = performance.now();
     count = now;
-    if (performance.now() - since < PATIENCE) return;
+    if (performance.now() - since < patience) return;
     hung = true;
     worker.kill("SIGKILL");
   }, LOOK_INTERVAL);
@@ -56,7 +58,7 @@ export async function oversee(order: RunOrder, folder: string): Promise<RunResul
   if (status === 0) return decoded(said);
   const progress = look();
   const what = hung
-    ? `hang: no end after ${PATIENCE / 1000} s`
+    ? `hang: no end after ${patience / 1000} s`
     : `the process ended with ${worker.signalCode ?? status}`;
   const finding: Finding = { what, input: progress.input, execution: progress.count };
   const past = performance.now() - begun;

@@ -13,6 +13,7 @@ import { SESSION_TARGET } from "./targets/milter-session.ts";
 import { NOTICE_TARGETS } from "./targets/notices.ts";
 import { OUTBOX_TARGETS } from "./targets/outbox.ts";
 import { RESPONSE_TARGETS } from "./targets/response.ts";
+import { SELF_TESTS } from "./targets/self-test.ts";
 import { SIGNATURE_TARGETS } from "./targets/signature.ts";
 
 /** Everything that is fuzzed. */
@@ -35,5 +36,5 @@ export const TARGETS: readonly Target[] = [
 ];
 
 export function targetNamed(name: string): Target | null {
-  return TARGETS.find((target) => target.name === name) ?? null;
+  return [...TARGETS, ...SELF_TESTS].find((target) => target.name === name) ?? null;
 }

@@ -13,7 +13,7 @@ function inLowerCase(text: string): string {
 const BLANKS = "\t\n\v\f\r ";
 
 /** As trim() does, but for the byte A0, the second of some characters of UTF-8. */
-function withoutBlanks(text: string): string {
+export function withoutBlanks(text: string): string {
   let from = 0;
   let to = text.length;
   while (from < to && BLANKS.includes(text.charAt(from))) from++;

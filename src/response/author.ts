@@ -1,7 +1,7 @@
 /** Comments and quoted strings of a header value: commas and brackets in them mean nothing. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 const COMMENT = /\((?:[^()\\]|\\.)*\)/g;
-const ADDRESS = /^[^\s<>,;:@"]+@([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))$/;
+const ADDRESS = /^[^\s<>()[\]\\,;:@"]+@([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))$/;
 
 /**
  * The one author of a message, by its From: header lines. Null when there are several, or none that can be read:

@@ -26,3 +26,9 @@ test.each(ROWS.map(([values, author]) => [JSON.stringify(values).slice(0, 60), v
     expect(authorOf(values)).toBe(author);
   },
 );
+
+test("a comment that is not closed is no part of an address", () => {
+  for (const value of ["(a@b.example", "a)@b.example", "x[y]@b.example", "a\\@b.example"]) {
+    expect(authorOf([value])).toBeNull();
+  }
+});

@@ -85,7 +85,7 @@ const notices: Target = {
       postmaster: "postmaster",
       postmasterOnly: chance.happens(0.3),
     };
-    const message = bytesOf(texts.join("\r\n"));
+    const message = Buffer.from(texts.join("\r\n"), "latin1");
     const facts = { keptAs: chance.happens(0.5) ? from : null, header: shownHeader(message) };
     const to = noticeRecipients(rules, incident);
     const notice = composeNotice(incident, to, rules, facts, null, STAMP);
@@ -97,7 +97,8 @@ const notices: Target = {
     const read = await PostalMime.parse(report.bytes, { forceRfc822Attachments: true });
     must(read.attachments.length === 1, `a report with ${read.attachments.length} attachments`);
     const content = read.attachments[0]?.content ?? "";
-    const attached = typeof content === "string" ? content : Buffer.from(content).toString("latin1");
+    const attached =
+      typeof content === "string" ? content : Buffer.from(new Uint8Array(content)).toString("latin1");
     mustEqual(
       attached.replaceAll("\r\n", "\n").trimEnd(),
       Buffer.from(message).toString("latin1").replaceAll("\r\n", "\n").trimEnd(),
@@ -108,7 +109,8 @@ const notices: Target = {
 };
 
 const TEMPLATES: readonly string[] = [
-  ..."%v|%h|%%|%|$i$|${i}$|$|$x$|\\$|\\%v|\\|$$|Dear $i$,\n%v\n|%q|{$j}$|\xc3\xbc|\r\n".split("|"),
+  ..."%v|%h|%%|%|$i$|$$|$x$|\\$|\\%v|\\|$$|Dear $i$,\n%v\n|%q|{$j}$|\xc3\xbc|\r\n".split("|"),
+  "$" + "{i}$",
 ];
 const HEADER_LINES: readonly string[] = [
   ..."Subject: x|X-A: b|Content-Type: text/plain; charset=iso-8859-1|\tfolded|To: x|Bcc: y|Resent-To: z|X-ClamAV-Milter-Code: 1||no".split(
