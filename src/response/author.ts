@@ -14,7 +14,8 @@ export function authorOf(values: readonly string[]): string | null {
   // Quoted local parts are left out with all other quoted text: such an author is none.
   const bare = value.replaceAll(QUOTED, " ").replaceAll(COMMENT, " ").replaceAll(/\r?\n/g, " ").trim();
   const brackets = [...bare.matchAll(/<([^<>]*)>/g)];
-  if (/[,;:]/.test(bare) || brackets.length > 1) return null;
+  // A quote or comment without its end: how far it goes is anybody's guess.
+  if (/[,;:"()\\]/.test(bare) || brackets.length > 1) return null;
   const address = brackets.length === 1 ? (brackets[0]?.[1] ?? "").trim() : bare;
   if (brackets.length === 1 && !bare.endsWith(">")) return null;
   return ADDRESS.test(address) ? address : null;

@@ -27,8 +27,17 @@ test.each(ROWS.map(([values, author]) => [JSON.stringify(values).slice(0, 60), v
   },
 );
 
-test("a comment that is not closed is no part of an address", () => {
-  for (const value of ["(a@b.example", "a)@b.example", "x[y]@b.example", "a\\@b.example"]) {
+test("a comment or quoted text that is not closed makes the line doubtful", () => {
+  for (const value of [
+    '"<a@b.example>',
+    "x (<a@b.example>",
+    "x) <a@b.example>",
+    "\\<a@b.example>",
+    "(a@b.example",
+    "a)@b.example",
+    "x[y]@b.example",
+    "a\\@b.example",
+  ]) {
     expect(authorOf([value])).toBeNull();
   }
 });

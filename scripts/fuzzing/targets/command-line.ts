@@ -95,7 +95,9 @@ const addresses: Target = {
     const servers = parseServerList(text);
     if (typeof servers !== "string") {
       const again = servers.map((host) => (host.includes(":") ? `[${host}]` : host)).join(":");
-      mustEqual(parseServerList(again), servers, "a list of servers does not come back");
+      // Several hosts can look like one address once several colons are one.
+      if (parseAddress(again) === null)
+        mustEqual(parseServerList(again), servers, "a list of servers does not come back");
       must(servers.length > 0 && servers.every((host) => host !== ""), "an empty server");
     }
     const network = canonicalNetwork(text);

@@ -50,7 +50,10 @@ const conf: Target = {
     const text = Buffer.from(input).toString("utf8");
     const { value, code } = outcomeOf(() => parseClamdConf(text, "c.conf"), StartError);
     if (value === null) return code;
-    const again = parseClamdConf(`\n${text.replaceAll(/\r?\n/g, "\r\n")}\n# end`, "c.conf");
+    const again = parseClamdConf(
+      `\n${text.replace(/^\ufeff/, "").replaceAll(/\r?\n/g, "\r\n")}\n# end`,
+      "c.conf",
+    );
     mustEqual(again.given, value.given, "line ends, an empty line and a remark change something");
     for (const name of Object.keys(BOOLEANS))
       must(typeof booleanOf(value, name as BooleanDirective) === "boolean", name);
