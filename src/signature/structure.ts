@@ -142,6 +142,10 @@ function contentType(value: string | null, usual: string): Pick<Part, "type" | "
   if (value === null) return { type: usual, parameters: {} };
   const type = bareWord(value.split(";", 1)[0] ?? "");
   if (!/^[\w.+-]+\/[\w.+-]+$/.test(type)) throw new StructureError("a Content-Type that cannot be read");
+  // What is left over, others may read as a part of a parameter.
+  const listed = value.includes(";") ? value.slice(value.indexOf(";")) : "";
+  if (/[^ \t;]/.test(listed.replaceAll(PARAMETER, "").replace(COMMENTS, "")))
+    throw new StructureError("parameters that cannot be read");
   const parameters: Record<string, string> = Object.create(null);
   for (const [, name = "", quoted, plain] of value.matchAll(PARAMETER)) {
     const key = name.toLowerCase();

@@ -259,6 +259,19 @@ describe("what readers see differently stays as it is", () => {
     ).toBe("a multipart without boundary");
   });
 
+  test.each(['c;=";boundary=b', "mixed; boundary=b c", 'mixed; boundary="b" "c"'])(
+    "parameters: %j",
+    (value) => {
+      expect(reason(message(`Content-Type: multipart/${value}`, "", "--b", "", "x", "--b--"))).toBe(
+        "parameters that cannot be read",
+      );
+    },
+  );
+
+  test("but for a comment, and a semicolon at the end", () => {
+    expect(reason(message("Content-Type: text/plain; charset=us-ascii (plain); ", "", "x"))).toBe("signed");
+  });
+
   test("a blank behind the name of a MIME field", () => {
     expect(reason(message("Content-Type : text/html", "", "Hello"))).toBe("a blank behind a name");
   });
