@@ -128,7 +128,10 @@ export class MilterSession {
 
   /** Tells a waiting MTA that the verdict is on its way; it may be told only then (SMFIR_PROGRESS). */
   progress(): void {
-    if (this.#state === "verdictDue" && !this.#closed) this.#send(PROGRESS);
+    if (this.#state !== "verdictDue" || this.#closed) return;
+    // Behind whatever is to be said before it.
+    this.#out.push(PROGRESS);
+    this.#flush();
   }
 
   /** The socket is gone. */

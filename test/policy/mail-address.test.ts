@@ -40,6 +40,11 @@ describe("domains of a From: or Sender: field", () => {
   test("a long hostile value takes no time", () => {
     const started = performance.now();
     for (const piece of ["(", "<", "@", '"', " . ", "@ ", ",", "\\"]) headerDomains(piece.repeat(60_000));
+    for (const blank of [" ", "\t", "\r\n "]) headerDomains(`a${blank.repeat(60_000)}b`);
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test("blanks of any length beside @ and dots are none", () => {
+    expect(headerDomains(`a${" ".repeat(9)}@${" \t".repeat(9)}b \r\n .  . c d`)).toEqual(["b..c"]);
   });
 });
