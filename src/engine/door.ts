@@ -235,6 +235,8 @@ export class Door {
     for (const client of [...this.#clients.values()]) {
       for (const place of client.jobs) {
         if (this.#jobs.workedFor(place, now) > this.#order.scanDeadline) this.#giveUp(client, place);
+        // The threads that are left may be stuck as well, and the engine that took over has free ones.
+        else if (this.#retired && this.#stuck) this.#sendAway(client, place);
       }
       // An idle client of a retired engine finds the new one when it comes again.
       if (this.#retired && client.jobs.size === 0 && client.conversation.idle) this.#leave(client.fd);
@@ -249,6 +251,14 @@ export class Door {
     this.#orphan(client, place);
     this.#send(client.fd, answerText(number, "Time limit reached ERROR", lineFeed));
     this.#tellStuck();
+  }
+
+  /** A message that no thread has begun with. */
+  #sendAway(client: Client, place: number): void {
+    const { number, lineFeed } = this.#jobs.job(place);
+    if (!this.#jobs.withdraw(place)) return;
+    this.#orphan(client, place);
+    this.#send(client.fd, answerText(number, "The engine is being replaced ERROR", lineFeed));
   }
 
   /** Once: the whole process is replaced. */

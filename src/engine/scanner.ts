@@ -40,7 +40,7 @@ export class Scanner {
     const unread = this.#maxFileSize > 0 && size > this.#maxFileSize ? TOO_LARGE_NAME : null;
     return {
       status,
-      name: name === 0 ? (status === CL_CLEAN ? null : unread) : new CString(name as Pointer).toString(),
+      name: name === 0 ? unread : new CString(name as Pointer).toString(),
       words: status === CL_CLEAN ? "" : errorText(this.#library, status),
     };
   }

@@ -166,7 +166,6 @@ test(
       const { wrong, lost } = await load;
       expect({ wrong, lost }).toEqual(ALL_RIGHT);
       expect(loads(internal)).toBe(before + 1);
-      console.log(signal, silence);
       // Far from it on a machine that has time; the tests run beside each other.
       expect(silence).toBeLessThan(4000);
     }
