@@ -238,9 +238,9 @@ export class Door {
         // The threads that are left may be stuck as well, and the engine that took over has free ones.
         else if (this.#retired && this.#stuck) this.#sendAway(client, place);
       }
+      this.#closeIfThrough(client);
       // An idle client of a retired engine finds the new one when it comes again.
       if (this.#retired && client.jobs.size === 0 && client.conversation.idle) this.#leave(client.fd);
-      this.#closeIfThrough(client);
     }
     if (this.#retired && this.#clients.size === 0) this.#tell({ kind: "idle" });
   }
