@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MtaConnexion } from "../../scripts/load/mta-connexion.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
@@ -77,10 +77,31 @@ test(
   PATIENCE,
 );
 
+interface Holding {
+  /** Mebibytes that the process has to itself, or its share of. */
+  readonly memory: number;
+  readonly descriptors: number;
+}
+
+function holdingOf(pid: number): Holding {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
+  return {
+    memory: Number(/^Pss: +(\d+) kB$/m.exec(rollup)?.[1]) / 1024,
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+/** What the engine and the supervisor hold when they have had some work. */
+async function holdings(internal: InternalFilter): Promise<{ engine: Holding; supervisor: Holding }> {
+  expect(await internal.traffic(4, 50)).toMatchObject(ALL_RIGHT);
+  return { engine: holdingOf(internal.engines()[0] ?? 0), supervisor: holdingOf(internal.filter.pid) };
+}
+
 test(
-  "20 new databases under load: each takes over, no message notices",
+  "20 new databases under load: each takes over, no message notices, and nothing piles up",
   async () => {
     const internal = await started({}, ["-M", "300"]);
+    const before = await holdings(internal);
     let going = true;
     const tallies: unknown[] = [];
     const load = (async () => {
@@ -111,6 +132,11 @@ test(
       what: "the last signature to be found",
     });
     await until(() => internal.engines().length === 1, { what: "the old engines to be gone" });
+    const after = await holdings(internal);
+    expect(after.engine.memory).toBeLessThan(before.engine.memory * 1.3 + 8);
+    expect(after.supervisor.memory).toBeLessThan(before.supervisor.memory + 16);
+    expect(after.engine.descriptors).toBeLessThanOrEqual(before.engine.descriptors + 2);
+    expect(after.supervisor.descriptors).toBeLessThanOrEqual(before.supervisor.descriptors);
     await stopped(internal);
   },
   PATIENCE,
