@@ -31,9 +31,10 @@ export interface ScanWorld {
 const HOPELESS: ReadonlySet<Attempt["code"]> = new Set(["CLAMD_CANCELLED"]);
 /** When every server has failed with a message they are asked again after a while, and once more. Milliseconds. */
 const PAUSES = [300, 1000];
-/** A message in whose scan so many scanners died is what they died of: of the only one, and of several. */
-const DEADLY_TO_ONE = 2;
-const DEADLY_TO_MANY = 3;
+/** One death more than servers makes a message what they died of, up to so many: each may be restarted once, in turn. */
+const MOST_DEATHS = 5;
+/** From so many deaths on it is looked at alone. */
+const SUSPECT = 2;
 /** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT). */
 const TIME_LIMIT = /Time limit reached$/;
 
@@ -64,7 +65,7 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
   const run = async (): Promise<ScanVerdict> => {
     if (isKnownEndless(world, source)) return ENDLESS;
     for (;;) {
-      const suspect = troubles.deaths > 0 && troubles.deaths >= deadly(world) - 1;
+      const suspect = troubles.deaths >= Math.min(SUSPECT, deadly(world) - 1);
       const { verdict, code } = suspect
         ? await inLane(world, deadline, () => cancelled, attempt)
         : await attempt();
@@ -135,7 +136,7 @@ function wasEverywhere({ tried }: Troubles, { pool }: ScanWorld): boolean {
 
 /** Deaths after which a message is not given to a scanner again. */
 function deadly({ pool }: ScanWorld): number {
-  return pool.size > 1 ? DEADLY_TO_MANY : DEADLY_TO_ONE;
+  return Math.min(pool.size + 1, MOST_DEATHS);
 }
 
 /** Whether the message has used up its time, or that of every server: not when one was slow and the others away. */

@@ -186,6 +186,6 @@ describe("limits", () => {
     message.addBody(noise(500_000));
     message.close();
     message.close();
-    expect([lab.budget.taken, lab.files.map((file) => file.closed)]).toEqual([0, [1]]);
+    expect([lab.budget.taken, lab.grown.map((file) => file.closed)]).toEqual([0, [1]]);
   });
 });

@@ -282,7 +282,7 @@ describe("users and jail", () => {
           ? now
           : false;
       },
-      { what: "the killed child to be back in the jail", deadline: 2000 },
+      { what: "the killed child to be back in the jail", deadline: 10_000 },
     );
     for (const pid of back) expectHarmless(pid, jail);
     for (let at = 0; at < 6; at++) expect(await verdict(daemon.socket, eicar())).toBe("replyCode");
@@ -300,7 +300,7 @@ describe("users and jail", () => {
       () => childrenOf(daemon.pid).some((pid) => pid !== keeper && titleOf(pid).includes("@keeper")),
       {
         what: "a new keeper",
-        deadline: 3000,
+        deadline: 10_000,
       },
     );
     await clamd.restart();

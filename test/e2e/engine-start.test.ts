@@ -6,6 +6,7 @@ import { MtaConnexion } from "../../scripts/load/mta-connexion.ts";
 import { writeDirectives } from "../lab/clamd.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
+import { copiedLibraryEnvironment } from "../lab/engine.ts";
 import { BINARY } from "../lab/filter.ts";
 import { type LabFolder, plainFolder, trustedFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
@@ -58,7 +59,7 @@ test.each([
       writeDirectives(conf, { DatabaseDirectory: database, User: "daemon", LogFile: logFile });
       const socket = join(sockets, "milter");
       const pidFile = join(sockets, "pid");
-      const env = { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath };
+      const env = copiedLibraryEnvironment(trusted.path);
       const argv = [BINARY, "-q", "--no-check-cf", "-c", conf, "-i", pidFile, "-C", jail, `unix:${socket}`];
       const ended = await run({ argv, env, deadline: 20_000 });
       expect(ended.stderr).toBe("");

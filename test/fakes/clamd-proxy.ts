@@ -1,9 +1,11 @@
-/** What stands in front of a real clamd: it counts connexions, and can make everything late. */
+/** What stands in front of a real clamd: it counts connexions and messages, and can make everything late. */
 export interface ClamdProxy {
   readonly port: number;
   /** Connexions so far, and those that are open now. */
   readonly opened: number;
   readonly open: number;
+  /** The most messages that were given to clamd and not yet answered at one time. */
+  readonly mostScanning: number;
   stop(): void;
 }
 
@@ -13,6 +15,8 @@ interface Leg {
   /** When what was sent last arrives. */
   dueAt: number;
 }
+
+const STREAM = Buffer.from("zINSTREAM\0");
 
 export interface ProxyPlan {
   readonly hostname: string;
@@ -27,6 +31,14 @@ export interface ProxyPlan {
 export function startClamdProxy({ hostname, port, target, delay = 0 }: ProxyPlan): ClamdProxy {
   let opened = 0;
   let open = 0;
+  const scanning = new Set<Leg>();
+  let mostScanning = 0;
+  // A session has one command at a time, so each begins what is read at once.
+  const noteRequest = (leg: Leg, bytes: Buffer): void => {
+    if (!bytes.subarray(0, STREAM.length).equals(STREAM)) return;
+    scanning.add(leg);
+    mostScanning = Math.max(mostScanning, scanning.size);
+  };
   const pass = (to: Bun.Socket<Leg>, bytes: Buffer): void => {
     to.data.waiting.push(bytes);
     flush(to);
@@ -36,10 +48,12 @@ export function startClamdProxy({ hostname, port, target, delay = 0 }: ProxyPlan
     const written = all.length === 0 ? 0 : Math.max(0, to.write(all));
     to.data.waiting = written < all.length ? [all.subarray(written)] : [];
   };
-  const legOf = (late: number): Bun.SocketHandler<Leg> => ({
+  const legOf = (late: number, far: boolean): Bun.SocketHandler<Leg> => ({
     data(from, bytes) {
       const copy = Buffer.from(bytes);
       const { other } = from.data;
+      if (!far) noteRequest(from.data, copy);
+      else if (other !== null) scanning.delete(other.data);
       if (other === null) from.data.waiting.push(copy);
       else if (late === 0) pass(other, copy);
       else {
@@ -55,9 +69,9 @@ export function startClamdProxy({ hostname, port, target, delay = 0 }: ProxyPlan
       from.data.other?.terminate();
     },
   });
-  const far = legOf(delay);
+  const far = legOf(delay, true);
   const near: Bun.SocketHandler<Leg> = {
-    ...legOf(0),
+    ...legOf(0, false),
     async open(client) {
       opened++;
       open++;
@@ -85,6 +99,9 @@ export function startClamdProxy({ hostname, port, target, delay = 0 }: ProxyPlan
     },
     get open() {
       return open;
+    },
+    get mostScanning() {
+      return mostScanning;
     },
     stop: () => server.stop(true),
   };

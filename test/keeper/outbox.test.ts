@@ -63,6 +63,8 @@ test("pauses grow, up to an hour; after a day it is given up into failed, with o
     outbox.tick();
     await Bun.sleep(1);
   }
+  const errors = () => world.log.filter((line) => line.startsWith("error"));
+  await until(() => errors().length > 0, { what: "the line that tells it" });
   const times = world.sentAt.map((time) => Math.round((time - begun) / 60_000));
   // A minute of this clock may pass while an attempt ends.
   const pauses = times.slice(1).map((time, at) => time - (times[at] ?? 0));
@@ -71,7 +73,7 @@ test("pauses grow, up to an hour; after a day it is given up into failed, with o
     expect(pauses[at]).toBeLessThan(pause + 5);
   }
   expect(world.sent.length).toBeLessThan(40);
-  expect(world.log.filter((line) => line.startsWith("error"))).toEqual([
+  expect(errors()).toEqual([
     expect.stringMatching(/^error: notice about 4AM was not sent and is now \S+\/failed\/\S+: no room$/),
   ]);
   const [name = ""] = readdirSync(join(folder, "failed"));

@@ -52,11 +52,11 @@ test("forged, replayed, late and early codes are not honoured", () => {
     "1",
     "1 zz",
     code.replace("1 ", "2 "),
-    code.replace(/.$/, "A"),
+    code.replace(/.$/, (last) => (last === "A" ? "B" : "A")),
     "1 -1 x",
     `1 ${"z".repeat(50)}`,
   ]) {
-    expect(own.honour({ ...claim, code: forged })).toBe(code === forged);
+    expect(own.honour({ ...claim, code: forged })).toBe(false);
   }
   expect(lab().own.honour(claim)).toBe(false);
   clock.now += 25 * 3_600_000;

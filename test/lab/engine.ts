@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cachedPart, REPOSITORY } from "../../scripts/debian/parts.ts";
@@ -21,6 +21,18 @@ import { until } from "./wait.ts";
 /** What finds the libraries of Debian's package, which is not installed. */
 export function libraryEnvironment(): Record<string, string> {
   return { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath };
+}
+
+/** The same from a copy in a folder: another user has no way into a checkout that is one's own (mode 0700). */
+export function copiedLibraryEnvironment(folder: string): Record<string, string> {
+  const copies = cachedPart("clamav")
+    .libraryPath.split(":")
+    .map((path, at) => {
+      const copy = join(folder, `lib${at}`);
+      cpSync(path, copy, { recursive: true, verbatimSymlinks: true });
+      return copy;
+    });
+  return { LD_LIBRARY_PATH: copies.join(":") };
 }
 
 /** An engine process, without the rest of the program. */

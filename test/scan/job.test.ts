@@ -186,7 +186,8 @@ describe("a message that no scanner gets through with", () => {
   test.each([
     [1, 2],
     [2, 3],
-    [5, 3],
+    [3, 4],
+    [9, 5],
   ])("and of which %d servers die is not tried again after %d deaths", async (size, tries) => {
     const pool = poolOf(size, error("CLAMD_DIED"));
     const world = worldOf(pool);
