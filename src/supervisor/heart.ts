@@ -8,7 +8,9 @@ const LATE_ANSWER = 3000;
  * Looks for a stopped process come so often. It is none that is merely slow, however busy the machine is, and need not
  * be waited for.
  */
-const LOOK = 250;
+const LOOK = 200;
+/** Whoever looks later than that was stopped itself, or has no time: it looks once more. */
+const LATE_LOOK = 1000;
 
 /** What shows that a role lives. */
 export interface Heart {
@@ -34,7 +36,7 @@ export function startHeart(pid: number, ping: () => void, onSilence: (what: stri
     const asleep = now - lookedAt;
     lookedAt = now;
     if (!counts || asleep > 2 * HEARTBEAT) answeredAt = now;
-    if (wasStopped && asleep < 2 * LOOK) complain("was stopped by a signal");
+    if (wasStopped && asleep < LATE_LOOK) complain("was stopped by a signal");
     else if (now - answeredAt > HEARTBEAT_PATIENCE)
       complain(`does not answer for ${HEARTBEAT_PATIENCE / 1000} s`);
     else if (now - pingedAt >= HEARTBEAT - LOOK / 2) {
