@@ -57,6 +57,7 @@ const FOREIGN = [
   "src/engine/scanner.ts",
   "src/os/accounts.ts",
   "src/os/broadcast-socket.ts",
+  "src/os/child-state.ts",
   "src/os/connecting.ts",
   "src/os/credential-calls.ts",
   "src/os/descriptor-passing.ts",

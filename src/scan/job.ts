@@ -174,6 +174,8 @@ function named(verdict: ScanVerdict, deaths: number): ScanVerdict {
 async function mayTryAgain(world: ScanWorld, troubles: Troubles, deadline: number): Promise<boolean> {
   if (troubles.deaths >= deadly(world) || world.now() >= deadline) return false;
   if (!wasEverywhere(troubles, world)) return true;
+  // It would hold each of them for as long again.
+  if (isEndless(troubles, world, deadline)) return false;
   const pause = PAUSES[troubles.rounds++];
   if (pause === undefined || world.now() + pause >= deadline) return false;
   troubles.tried.clear();
