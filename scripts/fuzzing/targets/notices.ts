@@ -30,6 +30,7 @@ function incidentOf(
     clientHost: words,
     clientAddress: two,
     clientWords: words,
+    origin: words,
     mtaHost: one,
     macros: { i: queueId, j: name },
   };
