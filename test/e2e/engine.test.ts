@@ -124,7 +124,7 @@ test(
     }
     going = false;
     await load;
-    expect(tallies.length).toBeGreaterThan(3);
+    expect(tallies.length).toBeGreaterThan(1);
     expect(new Set(tallies.map((tally) => JSON.stringify(tally)))).toEqual(
       new Set([JSON.stringify(ALL_RIGHT)]),
     );

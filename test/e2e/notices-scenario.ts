@@ -181,10 +181,10 @@ export function describeNotices(host: () => NoticeHost): void {
       const result = await sendMail({ port: host().port, from: "a.$`id`@lab.example", to, data });
       expect([554, 553, 501]).toContain(result.code);
       if (result.code !== 554) return;
-      const seen = await notice(filter, "Infected mail refused");
+      // One of an earlier mail may still be on its way.
+      const seen = await taken(filter, ({ from, data }) => from === "" && data.includes("%v $j$ $(id)"));
       expect(seen.rcpts).toEqual(["virus@lab.example"]);
       expect(headersOf(seen).get("bcc")).toBeUndefined();
-      expect(seen.data).toContain("%v $j$ $(id)");
     });
   }, 30_000);
 }
