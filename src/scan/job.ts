@@ -34,8 +34,8 @@ const PAUSES = [300, 1000];
 /** A message in whose scan so many scanners died is what they died of: of the only one, and of several. */
 const DEADLY_TO_ONE = 2;
 const DEADLY_TO_MANY = 3;
-/** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT). */
-const TIME_LIMIT = /Time limit reached$/;
+/** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT), up to 0.105 and since. */
+const TIME_LIMIT = /(Time limit reached|Exceeded time limit)$/;
 
 /** What has happened to a message so far. */
 interface Troubles {
