@@ -35,6 +35,8 @@ const UNFINISHED = ".unfinished-";
 
 export function keptMail(lab: SoakLab): KeptMail {
   const refused = new Map<string, number>();
+  /** Told before we had the answer, or though nobody was answered. */
+  const early = new Set<string>();
   const maybe = new Map<string, string>();
   const deaths: number[] = [];
   let told = 0;
@@ -47,14 +49,18 @@ export function keptMail(lab: SoakLab): KeptMail {
       const text = readFileSync(join(mails, name), "latin1");
       rmSync(join(mails, name));
       const recipients = text.slice(0, text.indexOf("\n\n")).split("\n").slice(4);
-      for (const recipient of recipients) if (refused.delete(recipient)) told++;
+      for (const recipient of recipients) {
+        if (refused.delete(recipient)) told++;
+        else early.add(recipient);
+      }
       digested += Number(/^ {4}(\d+) notices or reports that nobody got$/m.exec(text)?.[1] ?? 0);
     }
   };
   const omitted = (): number => digested + leftOut(lab.outbox.path);
   return {
     refused: (sample) => {
-      refused.set(sample.recipient, performance.now());
+      if (early.delete(sample.recipient)) told++;
+      else refused.set(sample.recipient, performance.now());
       const { wrong, keptAt } = takeCopy(lab.quarantine.path, sample);
       if (keptAt !== null) clockError = (keptAt - Date.now()) / 1000;
       return wrong;

@@ -81,10 +81,7 @@ export async function soakMode(run: SoakRun): Promise<SoakResult> {
     keepLog(run, lab);
     lines.push(`${mode}: faults: ${[...faults].map(([name, count]) => `${count} x ${name}`).join(", ")}`);
     lines.push(...judgeGrowth(mode, watch.points, span, wrong));
-    await settle(lab, first, wrong);
-    wrong.push(...(await lab.startAgain()));
-    await outboxEmpties(lab, wrong);
-    wrong.push(...kept.finish());
+    if (!run.stopped()) await lookAtTheEnd(lab, { first, kept, wrong });
     lines.push(summary(mode, traffic.tally, kept, wrong));
   } finally {
     wrong.push(...(await lab.stop()));
@@ -97,6 +94,17 @@ function keepLog({ order, mode }: SoakRun, lab: SoakLab): void {
   if (order.logs === null) return;
   mkdirSync(order.logs, { recursive: true });
   writeFileSync(join(order.logs, `${mode}.log`), lab.log());
+}
+
+/** What is left when there is no load any more, and when a fresh filter has sent what was left to send. */
+async function lookAtTheEnd(
+  lab: SoakLab,
+  { first, kept, wrong }: { first: Rest; kept: KeptMail; wrong: string[] },
+): Promise<void> {
+  await settle(lab, first, wrong);
+  wrong.push(...(await lab.startAgain()));
+  await outboxEmpties(lab, wrong);
+  wrong.push(...kept.finish());
 }
 
 /** What the processes have once they are warm. */
@@ -240,7 +248,9 @@ async function settle(lab: SoakLab, first: Rest, wrong: string[]): Promise<void>
 /** A fresh filter sends what waits at once. */
 async function outboxEmpties(lab: SoakLab, wrong: string[]): Promise<void> {
   const waiting = (): string[] =>
-    filesBelow(lab.outbox.path).filter((path) => /\/(outbox|failed)\//.test(path));
+    filesBelow(lab.outbox.path).filter((path) =>
+      /\/(outbox|failed)\//.test(path.slice(lab.outbox.path.length)),
+    );
   try {
     await until(() => waiting().length === 0, { what: "the outbox to be empty", deadline: LAST_NOTICES });
   } catch {
