@@ -8,6 +8,8 @@ export interface FaultWorld {
   readonly lab: SoakLab;
   readonly kept: KeptMail;
   readonly chance: Chance;
+  /** When the oldest of the messages under way was begun, on `performance.now()`. */
+  readonly oldest: () => number;
 }
 
 /** Something that goes wrong, and what may be seen of it. */

@@ -34,33 +34,12 @@ const SWEPT_AFTER = 30_000;
 const UNFINISHED = ".unfinished-";
 
 export function keptMail(lab: SoakLab): KeptMail {
-  const refused = new Map<string, number>();
-  /** Told before we had the answer, or though nobody was answered. */
-  const early = new Set<string>();
+  const notices = noticeLedger(lab);
   const maybe = new Map<string, string>();
-  const deaths: number[] = [];
-  let told = 0;
-  let digested = 0;
   let clockError: number | null = null;
-  const mails = join(dirname(lab.sendmail.path), "mails");
-  const readNotices = (): void => {
-    for (const name of readdirSync(mails)) {
-      if (name.endsWith(".part")) continue;
-      const text = readFileSync(join(mails, name), "latin1");
-      rmSync(join(mails, name));
-      const recipients = text.slice(0, text.indexOf("\n\n")).split("\n").slice(4);
-      for (const recipient of recipients) {
-        if (refused.delete(recipient)) told++;
-        else early.add(recipient);
-      }
-      digested += Number(/^ {4}(\d+) notices or reports that nobody got$/m.exec(text)?.[1] ?? 0);
-    }
-  };
-  const omitted = (): number => digested + leftOut(lab.outbox.path);
   return {
     refused: (sample) => {
-      if (early.delete(sample.recipient)) told++;
-      else refused.set(sample.recipient, performance.now());
+      notices.owed(sample.recipient);
       const { wrong, keptAt } = takeCopy(lab.quarantine.path, sample);
       if (keptAt !== null) clockError = (keptAt - Date.now()) / 1000;
       return wrong;
@@ -71,13 +50,13 @@ export function keptMail(lab: SoakLab): KeptMail {
     get clockError() {
       return clockError;
     },
-    keeperDies: () => deaths.push(performance.now()),
-    readNotices,
+    keeperDies: notices.keeperDies,
+    readNotices: notices.read,
     get told() {
-      return told;
+      return notices.told;
     },
     get omitted() {
-      return omitted();
+      return notices.omitted;
     },
     sweep: () => {
       const old = Date.now() - SWEPT_AFTER;
@@ -87,15 +66,52 @@ export function keptMail(lab: SoakLab): KeptMail {
       for (const path of whole) rmSync(path, { force: true });
       return wrong;
     },
-    finish: () => {
-      readNotices();
+    finish: () => [...notices.lost(), ...wrongLeftovers(filesBelow(lab.quarantine.path), maybe)],
+  };
+}
+
+/** Who must be told, and who was. */
+function noticeLedger(lab: SoakLab) {
+  const owed = new Map<string, number>();
+  /** Told before we had the answer, or though nobody was answered. */
+  const early = new Set<string>();
+  const deaths: number[] = [];
+  let told = 0;
+  let digested = 0;
+  const mails = join(dirname(lab.sendmail.path), "mails");
+  const omitted = (): number => digested + leftOut(lab.outbox.path);
+  const read = (): void => {
+    for (const name of readdirSync(mails)) {
+      if (name.endsWith(".part")) continue;
+      const text = readFileSync(join(mails, name), "latin1");
+      rmSync(join(mails, name));
+      for (const recipient of text.slice(0, text.indexOf("\n\n")).split("\n").slice(4)) {
+        if (owed.delete(recipient)) told++;
+        else early.add(recipient);
+      }
+      digested += Number(/^ {4}(\d+) notices or reports that nobody got$/m.exec(text)?.[1] ?? 0);
+    }
+  };
+  return {
+    read,
+    owed: (recipient: string): void => {
+      if (early.delete(recipient)) told++;
+      else owed.set(recipient, performance.now());
+    },
+    keeperDies: () => void deaths.push(performance.now()),
+    get told() {
+      return told;
+    },
+    get omitted() {
+      return omitted();
+    },
+    lost: (): string[] => {
+      read();
       const near = (at: number): boolean =>
         deaths.some((death) => at > death - UNSAVED && at < death + DYING);
-      const missing = [...refused].filter(([, at]) => !near(at)).map(([recipient]) => recipient);
+      const missing = [...owed].filter(([, at]) => !near(at)).map(([recipient]) => recipient);
       const lost = missing.length - omitted();
-      const wrong =
-        lost > 0 ? [`${lost} notices were lost, of those to ${missing.slice(0, 5).join(", ")}`] : [];
-      return [...wrong, ...wrongLeftovers(filesBelow(lab.quarantine.path), maybe)];
+      return lost > 0 ? [`${lost} notices were lost, of those to ${missing.slice(0, 5).join(", ")}`] : [];
     },
   };
 }

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Clamd, startClamd, writeDirectives } from "../../test/lab/clamd.ts";
+import { type Clamd, type Directives, startClamd, writeDirectives } from "../../test/lab/clamd.ts";
 import { type FakeSendmail, fakeSendmail } from "../../test/lab/fake-sendmail.ts";
-import { type Filter, startFilter } from "../../test/lab/filter.ts";
+import { type Filter, type FilterOptions, startFilter } from "../../test/lab/filter.ts";
 import { plainFolder } from "../../test/lab/folder.ts";
 import { freePort } from "../../test/lab/port.ts";
 import { until } from "../../test/lab/wait.ts";
@@ -49,6 +49,8 @@ export interface SoakLab {
 
 const HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"] as const;
 const START_PATIENCE = 60_000;
+/** Characters of the logs of filters that have ended. */
+const MOST_LOG = 4_000_000;
 /** Megabytes of the small disks. */
 const SIZES = { quarantine: 96, outbox: 8, temporary: 96 };
 
@@ -72,52 +74,32 @@ async function undoAll(undo: Undo): Promise<void> {
 }
 
 async function buildLab(mode: Mode, home: string, undo: Undo): Promise<SoakLab> {
-  const place = (name: keyof typeof SIZES): LabPlace => {
-    const path = join(home, name);
-    if (!MAY_MOUNT) mkdirSync(path, { mode: 0o700 });
-    const disk = MAY_MOUNT ? mountSmallDisk(path, SIZES[name]) : null;
-    if (disk !== null) undo.push(() => Bun.spawnSync(["umount", "--lazy", path]));
-    return { path, disk };
-  };
-  const places = { quarantine: place("quarantine"), outbox: place("outbox"), temporary: place("temporary") };
+  const places = makePlaces(home, undo);
   const sendmail = fakeSendmail(home);
   chmodSync(home, 0o755);
   const clock = MAY_MOUNT ? await filterClock(home) : null;
   const scanners = mode === "external" ? await startClamds(home, undo) : null;
   const databases = scanners?.databases ?? [soakDatabase(join(home, "database"))];
   const socket = join(home, "milter.sock");
-  const conf = join(home, "filter.conf");
-  writeDirectives(conf, {
-    MaxThreads: "10",
-    LogFileMaxSize: "0",
-    AlertExceedsMax: "yes",
-    StreamMaxLength: String(STREAM_LIMIT),
-    TemporaryDirectory: places.temporary.path,
-    ...(scanners === null
-      ? { DatabaseDirectory: databases[0] ?? "", DisableCache: "yes" }
-      : { TCPSocket: String(scanners.port) }),
-  });
-  const options = [
-    ...(scanners === null ? ["-M", "1"] : ["-s", HOSTS.join(":"), "--canary=60"]),
-    ...["-U", places.quarantine.path, "-p", POSTMASTER],
-    ...[`--spool-dir=${places.outbox.path}`, `--sendmail-bin=${sendmail.path}`],
-  ];
-  const start = (): Promise<Filter> =>
-    startFilter({
-      conf,
-      sockets: [`unix:${socket}`],
-      options,
-      internal: mode === "internal",
-      ...(clock === null ? {} : { wrapper: clock.wrapper, env: clock.env }),
-    });
-  let filter = await start();
-  let earlier = "";
-  undo.push(() => filter.stop());
-  const end = async (): Promise<string[]> => {
-    const found = await endFilter(filter, socket, places);
-    earlier += filter.log();
-    return found;
+  const plan: FilterOptions = {
+    conf: writeConf(
+      join(home, "filter.conf"),
+      places.temporary.path,
+      scanners === null
+        ? { DatabaseDirectory: databases[0] ?? "", DisableCache: "yes" }
+        : { TCPSocket: String(scanners.port) },
+    ),
+    sockets: [`unix:${socket}`],
+    options: [
+      ...(scanners === null ? ["-M", "1"] : ["-s", HOSTS.join(":"), "--canary=60"]),
+      ...["-U", places.quarantine.path, "-p", POSTMASTER],
+      ...[`--spool-dir=${places.outbox.path}`, `--sendmail-bin=${sendmail.path}`],
+    ],
+    internal: mode === "internal",
+    ...(clock === null ? {} : { wrapper: clock.wrapper, env: clock.env }),
   };
+  const run = await runFilter(plan, socket, places);
+  undo.push(run.stop);
   return {
     ...places,
     mode,
@@ -127,24 +109,68 @@ async function buildLab(mode: Mode, home: string, undo: Undo): Promise<SoakLab> 
     sendmail,
     clock,
     get filter() {
-      return filter;
+      return run.filter;
     },
-    log: () => earlier + filter.log(),
-    roles: (name) => filter.children().filter((pid) => commandOf(pid).includes(`@${name}`)),
-    startAgain: async () => {
-      const found = await end();
-      filter = await start();
-      earlier = earlier.slice(-1_000_000);
-      return found;
-    },
+    log: run.log,
+    roles: (name) => run.filter.children().filter((pid) => commandOf(pid).includes(`@${name}`)),
+    startAgain: run.startAgain,
     stop: async () => {
       try {
-        return await end();
+        return await run.end();
       } finally {
         await undoAll(undo);
       }
     },
   };
+}
+
+/** One filter after another with the same settings. */
+async function runFilter(plan: FilterOptions, socket: string, places: Readonly<Record<string, LabPlace>>) {
+  let filter = await startFilter(plan);
+  let earlier = "";
+  const end = async (): Promise<string[]> => {
+    const found = await endFilter(filter, socket, places);
+    earlier = `${earlier}${filter.log()}`.slice(-MOST_LOG);
+    return found;
+  };
+  return {
+    get filter(): Filter {
+      return filter;
+    },
+    log: () => earlier + filter.log(),
+    end,
+    startAgain: async (): Promise<string[]> => {
+      const found = await end();
+      filter = await startFilter(plan);
+      return found;
+    },
+    stop: () => filter.stop(),
+  };
+}
+
+/** The places that the filter writes in, each on a small disk of its own if that can be. */
+function makePlaces(home: string, undo: Undo): Record<keyof typeof SIZES, LabPlace> {
+  const place = (name: keyof typeof SIZES): LabPlace => {
+    const path = join(home, name);
+    if (!MAY_MOUNT) mkdirSync(path, { mode: 0o700 });
+    const disk = MAY_MOUNT ? mountSmallDisk(path, SIZES[name]) : null;
+    if (disk !== null) undo.push(() => Bun.spawnSync(["umount", "--lazy", path]));
+    return { path, disk };
+  };
+  return { quarantine: place("quarantine"), outbox: place("outbox"), temporary: place("temporary") };
+}
+
+/** The filter's clamd.conf. @returns its path */
+function writeConf(path: string, temporary: string, scanner: Directives): string {
+  writeDirectives(path, {
+    MaxThreads: "10",
+    LogFileMaxSize: "0",
+    AlertExceedsMax: "yes",
+    StreamMaxLength: String(STREAM_LIMIT),
+    TemporaryDirectory: temporary,
+    ...scanner,
+  });
+  return path;
 }
 
 /** Ends a filter and looks at what it leaves behind. */

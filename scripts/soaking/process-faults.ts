@@ -14,17 +14,29 @@ const CLOCK_PATIENCE = 10_000;
 /** Seconds. */
 const TOLERANCE = 20;
 
-/** Ends or stops one process of a role and waits until another is in its place. */
-async function hit({ lab, chance, kept }: FaultWorld, role: Role, signal: NodeJS.Signals): Promise<void> {
+/** Ends or stops one process of a role and waits until another is in its place, an engine with its database. */
+async function hit(
+  { lab, chance, kept, oldest }: FaultWorld,
+  role: Role,
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const loads = (): number => lab.log().match(/virus database loaded/g)?.length ?? 0;
+  const loaded = loads();
   const before = await until(() => someOf(lab.roles(role)), { what: `a ${role} to be there` });
   const victim = chance.pick(before);
   if (role === "keeper") kept.keeperDies();
   process.kill(victim, signal);
-  await until(() => !isAlive(victim) && lab.roles(role).length >= before.length, {
+  const replaced = (): boolean =>
+    role === "engine" ? loads() > loaded : lab.roles(role).length >= before.length;
+  await until(() => !isAlive(victim) && replaced(), {
     what: `${role} ${victim} to be replaced after ${signal}`,
     deadline: REPLACED_WITHIN,
     detail: () => lab.log().split("\n").slice(-20).join("\n"),
   });
+  // A message in which the only scanner dies twice is taken for the reason, and deferred: that is meant so.
+  const now = performance.now();
+  if (role === "engine")
+    await until(() => oldest() > now, { what: "the messages of before", deadline: REPLACED_WITHIN });
 }
 
 function someOf(pids: readonly number[]): readonly number[] | undefined {

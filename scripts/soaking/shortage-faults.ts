@@ -2,12 +2,11 @@ import { MtaConnexion } from "../load/mta-connexion.ts";
 import { BOTH, DEFERRED, DEFERRED_INFECTED, type Fault, type FaultWorld, LOST_OR_DEFERRED } from "./fault.ts";
 import { NO_EXCUSE } from "./judge.ts";
 import type { LabPlace } from "./lab.ts";
-import { descriptorsOf } from "./tree.ts";
 
 const HOLD = 4_000;
 const IDLE = 400;
-/** Descriptors that a process may open besides those it has. */
-const SPARE = 3;
+/** A process has as many descriptors from its start: with this limit it can open none. */
+const NO_MORE = 12;
 
 async function whileFull({ disk }: LabPlace): Promise<void> {
   disk?.fill();
@@ -25,7 +24,7 @@ async function whileFull({ disk }: LabPlace): Promise<void> {
 /** Lowers the limit of open files of running processes for a while. */
 async function whileShort(pids: readonly number[]): Promise<void> {
   const before = pids.map((pid) => ({ pid, limit: limitOf(pid) }));
-  for (const pid of pids) setLimit(pid, `${descriptorsOf(pid) + SPARE}:`);
+  for (const pid of pids) setLimit(pid, `${NO_MORE}:`);
   try {
     await Bun.sleep(HOLD);
   } finally {

@@ -73,7 +73,13 @@ export async function soakMode(run: SoakRun): Promise<SoakResult> {
     const end = performance.now() + span;
     const first = await firstRest(span, lab);
     const watch = watchUsage(run, lab, { tally: traffic.tally, kept, first, wrong });
-    const faults = await inflictAll(run, { lab, kept, chance: chanceFrom(order.seed) }, excused, end, wrong);
+    const faults = await inflictAll(
+      run,
+      { lab, kept, chance: chanceFrom(order.seed), oldest: () => traffic.oldest },
+      excused,
+      end,
+      wrong,
+    );
     await waitUntil(end, run.stopped);
     await endTraffic(traffic, wrong);
     watch.stop();
@@ -147,10 +153,23 @@ async function inflictAll(
     const chosen = names.flatMap((name) => faults.get(name) ?? []).filter(({ lasts }) => lasts < left);
     passed = chosen.length === 0 ? passed + 1 : 0;
     for (const { name } of chosen) counts.set(name, (counts.get(name) ?? 0) + 1);
-    const troubles = await Promise.all(chosen.map((fault) => inflict(fault, world, excused)));
+    const troubles = await inflictTogether(chosen, world, excused);
     wrong.push(...troubles.filter((trouble) => trouble !== null));
   }
   return counts;
+}
+
+/** A message in which the engine dies twice is not tried again: two deaths of it come one after the other. */
+async function inflictTogether(
+  faults: readonly Fault[],
+  world: FaultWorld,
+  excused: Excuses,
+): Promise<(string | null)[]> {
+  if (!faults.every(({ name }) => name.startsWith("engine")))
+    return Promise.all(faults.map((fault) => inflict(fault, world, excused)));
+  const troubles: (string | null)[] = [];
+  for (const fault of faults) troubles.push(await inflict(fault, world, excused));
+  return troubles;
 }
 
 async function waitUntil(end: number, stopped: () => boolean): Promise<void> {

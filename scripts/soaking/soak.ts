@@ -45,7 +45,8 @@ async function main(words: readonly string[]): Promise<number> {
   const wrong = results.flatMap((result) => result.wrong);
   for (const each of wrong.slice(0, MOST_SHOWN)) console.log(`NOT ok: ${each}`);
   if (wrong.length > MOST_SHOWN) console.log(`and ${wrong.length - MOST_SHOWN} more`);
-  console.log(wrong.length === 0 ? "soak: ok" : `soak: NOT ok, ${wrong.length} things are wrong`);
+  if (wrong.length > 0) console.log(`soak: NOT ok, ${wrong.length} things are wrong`);
+  else console.log(stopped ? "soak: interrupted, before the last looks" : "soak: ok");
   if (stopped) return INTERRUPTED;
   return wrong.length === 0 ? 0 : 1;
 }

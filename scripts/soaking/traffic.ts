@@ -32,6 +32,8 @@ export interface SoakTraffic {
    * answer since. Milliseconds, on the clock of `performance.now()`.
    */
   since(begun: number): { readonly right: number | null; readonly gap: number };
+  /** When the oldest of the messages under way was begun; infinity when there is none. */
+  readonly oldest: number;
   /** Begins no message more; resolves when those on their way have come to their end. */
   stop(): Promise<void>;
 }
@@ -74,7 +76,7 @@ export function startTraffic(order: TrafficOrder): SoakTraffic {
     latency: latencies(),
     slowest: 0,
   };
-  const state = { over: false, rights: [] as { begun: number; ended: number }[] };
+  const state: State = { over: false, rights: [], underWay: new Map() };
   const workers = Array.from({ length: order.connexions }, (_, number) => work(order, number, tally, state));
   return {
     tally,
@@ -82,6 +84,9 @@ export function startTraffic(order: TrafficOrder): SoakTraffic {
       right: state.rights.find((right) => right.begun >= begun)?.ended ?? null,
       gap: longestGap([begun, ...state.rights.map(({ ended }) => ended).filter((at) => at > begun)]),
     }),
+    get oldest() {
+      return Math.min(...state.underWay.values());
+    },
     stop: async () => {
       state.over = true;
       await Promise.all(workers);
@@ -96,6 +101,8 @@ function longestGap(times: readonly number[]): number {
 interface State {
   over: boolean;
   rights: { begun: number; ended: number }[];
+  /** By the number of the connexion. */
+  readonly underWay: Map<number, number>;
 }
 
 async function work(order: TrafficOrder, number: number, tally: SoakTally, state: State): Promise<void> {
@@ -106,6 +113,7 @@ async function work(order: TrafficOrder, number: number, tally: SoakTally, state
     const sample = nextSample(chance, `${order.prefix}${number}x${count}`, order.mix);
     const manner = mannerOf(chance);
     const begun = performance.now();
+    state.underWay.set(number, begun);
     let seen: Seen | null;
     try {
       mta ??= await greetedConnexion(order.socket, chance);
@@ -113,6 +121,7 @@ async function work(order: TrafficOrder, number: number, tally: SoakTally, state
     } catch (error) {
       seen = seenOf(error);
     }
+    state.underWay.delete(number);
     note(order, tally, state, { sample, manner, seen, begun });
     left = mta === null || mta.closed ? 0 : left === 0 ? chance.between(1, 20) : left - 1;
     if (left === 0) {
