@@ -45,7 +45,7 @@ export const SETS: Readonly<Record<SetName, PackageSet>> = {
   systemd: { packages: ["systemd"], programs: ["usr/bin/systemd-analyze"] },
   logrotate: { packages: ["logrotate"], programs: ["usr/sbin/logrotate"] },
   strace: { packages: ["strace"], programs: ["usr/bin/strace"] },
-  faketime: { packages: ["faketime"], programs: ["usr/bin/faketime"] },
+  faketime: { packages: ["libfaketime", "faketime"], programs: ["usr/bin/faketime"] },
 };
 
 /** Names of all sets, in the order in which they are brought. */

@@ -3,6 +3,7 @@ import { CString, type Pointer, ptr } from "bun:ffi";
 import { readSync } from "node:fs";
 import { errorText } from "./database.ts";
 import type { Library } from "./library.ts";
+import { scanByOwnClock } from "./scan-clock.ts";
 import { type ScanOutcome, TOO_LARGE_NAME } from "./scan-text.ts";
 
 const CL_CLEAN = 0;
@@ -11,6 +12,8 @@ const MAX_FILESIZE = 1;
 const LEAST_ROOM = 64 * 1024;
 /** Each thread keeps so much at most; longer messages are read by libclamav. */
 const MOST_ROOM = 4 * 1024 * 1024;
+/** CL_ENGINE_MAX_SCANTIME. */
+const MAX_SCANTIME = 31;
 
 /** libclamav's scan functions with the memory that they need. */
 export class Scanner {
@@ -19,6 +22,8 @@ export class Scanner {
   /** struct cl_scan_options { uint32_t general, parse, heuristic, mail, dev; } */
   readonly #options: Uint32Array;
   readonly #maxFileSize: number;
+  /** Milliseconds; 0: no limit. */
+  readonly #maxScanTime: number;
   readonly #name = new BigUint64Array(1);
   readonly #scanned = new BigUint64Array(1);
   #room: Uint8Array = new Uint8Array(0);
@@ -28,10 +33,19 @@ export class Scanner {
     this.#engine = engine;
     this.#options = new Uint32Array(options);
     this.#maxFileSize = Number(library.cl_engine_get_num(engine, MAX_FILESIZE, null));
+    this.#maxScanTime = Number(library.cl_engine_get_num(engine, MAX_SCANTIME, null));
   }
 
   /** Scans a regular file of so many bytes. Blocks the thread; libclamav ends it by MaxScanTime. */
   scan(fd: number, size: number): ScanOutcome {
+    return scanByOwnClock(
+      () => this.#scanOnce(fd, size),
+      performance.now.bind(performance),
+      this.#maxScanTime,
+    );
+  }
+
+  #scanOnce(fd: number, size: number): ScanOutcome {
     this.#name[0] = 0n;
     // In memory libclamav does without a page table of its own: up to a seventh less for a large message.
     return size > 0 && size <= MOST_ROOM && this.#read(fd, size)

@@ -94,7 +94,7 @@ export class Mailer {
   tick(): void {
     const stamp = this.#edge.stamp();
     const omitted = this.#omitted;
-    if (this.#unsaved && stamp.time - this.#savedAt >= SAVE_INTERVAL) this.#save(stamp.time);
+    if (this.#unsaved && this.#isSaveDue(stamp.time)) this.#save(stamp.time);
     if (this.#countsUnsaved) this.#saveCounts();
     if (omitted === null || (stamp.time - omitted.since < HOUR && stamp.time >= omitted.since)) return;
     this.#omitted = null;
@@ -118,8 +118,13 @@ export class Mailer {
   #omit(names: readonly string[], queueId: string, recipients: number): void {
     const { time } = this.#edge.stamp();
     this.#omitted = omitting(this.#omitted ?? nothingOmitted(time), names, queueId, recipients);
-    if (time - this.#savedAt >= SAVE_INTERVAL) this.#save(time);
+    if (this.#isSaveDue(time)) this.#save(time);
     else this.#unsaved = true;
+  }
+
+  /** A clock that was set back must not keep the count in memory alone until it is where it was. */
+  #isSaveDue(time: number): boolean {
+    return Math.abs(time - this.#savedAt) >= SAVE_INTERVAL;
   }
 
   #save(time: number): void {

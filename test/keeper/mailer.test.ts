@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HourlyLimit } from "../../src/keeper/hourly-limit.ts";
@@ -119,6 +119,35 @@ test("counts that cannot be written are written later; a file that is none of ou
     await announce(open(), 1, ["postmaster"]);
   }
   expect(world.added.length).toBe(65);
+});
+
+test("a clock that was set back: what is left out is written down within a second all the same", async () => {
+  const { world, open, announce } = lab();
+  const mailer = open();
+  world.full = true;
+  await announce(mailer, 1, ["postmaster"]);
+  world.now -= 1_800_000;
+  await announce(mailer, 2, ["postmaster"]);
+  mailer.tick();
+  world.full = false;
+  const next = open();
+  world.now += 3_600_000 + 1_800_001;
+  next.tick();
+  const { fields } = parsed(Buffer.from(world.added.at(-1)?.bytes ?? []));
+  expect(Object.fromEntries(fields).subject).toBe("Infected mail: 2 notices were left out");
+});
+
+test("a count that could not be written down is, as soon as that can be done", async () => {
+  const { world, open, announce, folder } = lab();
+  const mailer = open();
+  world.full = true;
+  const inTheWay = join(folder, "left-out.json.new");
+  mkdirSync(inTheWay);
+  await announce(mailer, 1, ["postmaster"]);
+  rmdirSync(inTheWay);
+  world.now += 1_001;
+  mailer.tick();
+  expect(JSON.parse(readFileSync(join(folder, "left-out.json"), "utf8"))).toMatchObject({ mails: 1 });
 });
 
 test("an hour begins with the first mail after the last", () => {

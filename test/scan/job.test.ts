@@ -196,12 +196,15 @@ describe("a message that no scanner gets through with", () => {
     expect([world.endlessTold, pool.asked.length]).toEqual([[hash], tries]);
   });
 
-  test("by the scanner's own limit of time is one of them", async () => {
-    const pool = poolOf(1, { kind: "failed", text: "fd[7]: Time limit reached" });
-    const world = worldOf(pool);
-    expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
-    expect([world.endlessTold, pool.asked]).toEqual([[hash], ["s1"]]);
-  });
+  test.each(["Time limit reached", "Exceeded time limit"])(
+    "by the scanner's own limit of time is one of them: %s",
+    async (words) => {
+      const pool = poolOf(1, { kind: "failed", text: `fd[7]: ${words}` });
+      const world = worldOf(pool);
+      expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
+      expect([world.endlessTold, pool.asked]).toEqual([[hash], ["s1"]]);
+    },
+  );
 
   test("is found out: the others that were in scanning with it are not taken for it", async () => {
     const asked: string[] = [];
