@@ -43,7 +43,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The files that have to do with sockets, and those that call the C library. */
-const SOCKETS = ["src/child/listeners.ts", "src/clamd/connect.ts", "src/ipc/channel.ts"];
+const SOCKETS = [
+  "src/child/listeners.ts",
+  "src/clamd/connect.ts",
+  "src/ipc/channel.ts",
+  "src/keeper/txt-resolver.ts",
+];
 const FOREIGN = [
   "src/engine/database-watch.ts",
   "src/engine/database.ts",
@@ -52,6 +57,7 @@ const FOREIGN = [
   "src/engine/scanner.ts",
   "src/os/accounts.ts",
   "src/os/broadcast-socket.ts",
+  "src/os/child-state.ts",
   "src/os/connecting.ts",
   "src/os/credential-calls.ts",
   "src/os/descriptor-passing.ts",

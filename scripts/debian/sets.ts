@@ -16,7 +16,9 @@ export type SetName =
   | "groff"
   | "shellcheck"
   | "systemd"
-  | "logrotate";
+  | "logrotate"
+  | "strace"
+  | "faketime";
 
 /** Everything the tests, the benches and the trial run take from Debian. */
 export const SETS: Readonly<Record<SetName, PackageSet>> = {
@@ -42,6 +44,8 @@ export const SETS: Readonly<Record<SetName, PackageSet>> = {
   shellcheck: { packages: ["shellcheck"], programs: ["usr/bin/shellcheck"] },
   systemd: { packages: ["systemd"], programs: ["usr/bin/systemd-analyze"] },
   logrotate: { packages: ["logrotate"], programs: ["usr/sbin/logrotate"] },
+  strace: { packages: ["strace"], programs: ["usr/bin/strace"] },
+  faketime: { packages: ["libfaketime", "faketime"], programs: ["usr/bin/faketime"] },
 };
 
 /** Names of all sets, in the order in which they are brought. */
@@ -56,6 +60,8 @@ export const SET_NAMES: readonly SetName[] = [
   "shellcheck",
   "systemd",
   "logrotate",
+  "strace",
+  "faketime",
 ];
 
 /** Tells whether a word from a command line names a set. */

@@ -77,6 +77,8 @@ export class MtaConnexion {
   version = 0;
   actions = 0;
   steps = 0;
+  /** Milliseconds without an answer that are too many. */
+  patience = REPLY_DEADLINE;
   macros: ReadonlyMap<MacroStageName, string> = new Map();
 
   static async open(address: FilterAddress): Promise<MtaConnexion> {
@@ -101,6 +103,11 @@ export class MtaConnexion {
     return this.#closed !== null;
   }
 
+  /** Answers that nobody has asked for: an MTA would be out of step. */
+  get unasked(): number {
+    return this.#replies.length;
+  }
+
   /** Sends raw bytes. */
   sendBytes(bytes: Uint8Array): void {
     this.#unsent = this.#unsent.length === 0 ? bytes : Buffer.concat([this.#unsent, bytes]);
@@ -112,7 +119,7 @@ export class MtaConnexion {
   }
 
   /** The next answer. Rejects when the filter closes or says nothing for too long. */
-  async reply(deadline = REPLY_DEADLINE): Promise<FilterReply> {
+  async reply(deadline = this.patience): Promise<FilterReply> {
     const ready = this.#replies.shift();
     if (ready !== undefined) return ready;
     if (this.#closed !== null) throw this.#closed;
@@ -165,8 +172,11 @@ export class MtaConnexion {
     return answer;
   }
 
-  /** A whole message. Ends early where a stage is not answered with `continue`. */
-  async mail(mail: MtaMail): Promise<MtaOutcome> {
+  /**
+   * A whole message. Ends early where a stage is not answered with `continue`.
+   * @param pace told before each piece of the body how many bytes are sent: may wait, or throw
+   */
+  async mail(mail: MtaMail, pace?: (sent: number) => Promise<void>): Promise<MtaOutcome> {
     for (const command of this.#envelope(mail)) {
       const verdict = await this.say(command);
       if (verdict.kind !== "continue") return outcome(command.kind, verdict);
@@ -180,6 +190,7 @@ export class MtaConnexion {
     if (verdict.kind !== "continue") return outcome("endOfHeaders", verdict);
     const body = mail.body ?? new Uint8Array(0);
     for (let at = 0; at < body.length; at += CHUNK) {
+      await pace?.(at);
       const answer = await this.say({ kind: "body", bytes: body.subarray(at, at + CHUNK) });
       if (answer.kind === "skip") break;
       if (answer.kind !== "continue") return outcome("body", answer);

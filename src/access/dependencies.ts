@@ -36,7 +36,7 @@ export function accessDependencies(
   };
   let needsName = false;
   for (const { daemons, clients } of rules.rules.filter(mayConcernUs)) {
-    const ofPeer = clients.map((token) => visit(splitEndpoint(token)[1] ?? token));
+    const ofPeer = clients.map((token) => !isExcept(token) && visit(splitEndpoint(token)[1] ?? token));
     needsName ||= ofPeer.includes(true);
     for (const token of daemons) visit(splitEndpoint(token)[1] ?? "");
   }
@@ -53,7 +53,8 @@ export function mayConcernUs({ daemons }: AccessRule): boolean {
   return dependsOnServer || listMatches(daemons, matches) === "yes";
 }
 
+/** In a file EXCEPT is a word like others; in a rule's list nobody asks this about it. */
 function mayAskName(token: string): boolean {
   const isNetwork = !token.startsWith("@") && splitAt(token, "/")[1] !== null;
-  return !isNetwork && !isExcept(token) && !isForAddresses(token) && token.toUpperCase() !== "ALL";
+  return !isNetwork && !isForAddresses(token) && token.toUpperCase() !== "ALL";
 }

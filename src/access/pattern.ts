@@ -58,16 +58,16 @@ export function splitEndpoint(token: string): [string, string | null] {
 
 /**
  * Whether a host pattern matches a host: hosts_access(5), "PATTERNS" and "WILDCARDS".
- * @param within the files that the pattern was read from, outermost first
+ * @param seen the files that were looked into for this pattern: files that name each other are looked into once each
  */
 export function hostMatches(
   token: string,
   host: HostFacts,
   sources: PatternSources,
-  within: readonly string[] = [],
+  seen: Set<string> = new Set(),
 ): Match {
   if (token.startsWith("@")) return netgroupMatches(token.slice(1), host, sources);
-  if (token.startsWith("/")) return fileMatches(token, host, sources, within);
+  if (token.startsWith("/")) return fileMatches(token, host, sources, seen);
   if (fold(token) === "known") return yesIf(host.address !== UNKNOWN && isKnownName(host.name()));
   if (fold(token) === "local") return yesIf(!host.name().includes(".") && isKnownName(host.name()));
   const [net, mask] = splitAt(token, "/");
@@ -128,13 +128,10 @@ function netgroupMatches(group: string, host: HostFacts, sources: PatternSources
 }
 
 /** A file lists host patterns between blanks; it knows neither EXCEPT nor `user@host` nor comments. */
-function fileMatches(
-  path: string,
-  host: HostFacts,
-  sources: PatternSources,
-  within: readonly string[],
-): Match {
-  if (within.includes(path)) return "no";
+function fileMatches(path: string, host: HostFacts, sources: PatternSources, seen: Set<string>): Match {
+  // What it says counts already, wherever it was named first: one pattern that matches is enough.
+  if (seen.has(path)) return "no";
+  seen.add(path);
   const text = Object.hasOwn(sources.files, path) ? sources.files[path] : undefined;
   if (text === undefined) {
     sources.complain(`the file "${path}" cannot be read`);
@@ -142,7 +139,7 @@ function fileMatches(
   }
   let found: Match = "no";
   for (const token of fileTokens(text)) {
-    const match = hostMatches(token, host, sources, [...within, path]);
+    const match = hostMatches(token, host, sources, seen);
     if (match === "yes") return "yes";
     if (match === "unsure") found = "unsure";
   }

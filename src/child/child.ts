@@ -6,16 +6,16 @@ import { type ChildOptions, checkToChild, type ToChild } from "../ipc/messages.t
 import { PASSING_FD } from "../ipc/role.ts";
 import { joinSupervisor, type RoleEnd } from "../ipc/role-end.ts";
 import type { SlotWord } from "../ipc/slot-messages.ts";
+import { isVerbose } from "../log/choice.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
-import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
-import { sealedFile } from "../os/memory-file.ts";
+import { dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { lackingText } from "../response/actions.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import { Lane } from "../scan/lane.ts";
-import { MemoryBudget } from "../scan/memory-budget.ts";
+import type { SpoolEdge } from "../scan/spool.ts";
 import type { MailDesk } from "./conclusion.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import { Gate } from "./gate.ts";
@@ -28,11 +28,10 @@ import { makePolicyWorld } from "./policy-world.ts";
 import { responseRules } from "./response-rules.ts";
 import { makePool, remoteHost, scannersOf } from "./scanners.ts";
 import { Slots } from "./slots.ts";
+import { spoolEdge } from "./spool-edge.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
-/** Bytes of mail that one child holds in memory; what is more goes to files. */
-const MEMORY = 32 * 1024 * 1024;
 /** A message that began before its pool was retired is scanned there: it may come in for so long. Milliseconds. */
 const RETIRED_KEPT = 3_600_000;
 
@@ -55,12 +54,13 @@ export async function runChild(): Promise<void> {
   const desk = mailDesk(keeper);
   let service: Service | null = null;
   /** What came while the tables were waited for. */
+  const spool = spoolEdge(() => keeper.takeFile());
   const early: ToChild[] = [];
   keeper.onWhitelist = (portion) => {
     if (tables.takeWhitelist(portion)) service?.relist();
   };
   const begin = (settings: Settings, options: ChildOptions): void => {
-    service = serve(settings, options, { keeper, gate, tables, end, desk });
+    service = serve(settings, options, { keeper, gate, tables, end, desk, spool });
     for (const message of early.splice(0)) tell(service, message);
   };
   const end: RoleEnd = await joinSupervisor((message) => {
@@ -95,6 +95,7 @@ interface Links {
   readonly gate: Gate;
   readonly tables: PolicyTables;
   readonly end: RoleEnd;
+  readonly spool: SpoolEdge;
 }
 
 /** A child at work. */
@@ -122,8 +123,11 @@ function tell(service: Service, message: ToChild): void {
 /** Accepts mail. */
 function serve(settings: Settings, options: ChildOptions, links: Links): Service {
   const { keeper, gate, end } = links;
-  const log: Log = (level, text, fields) => keeper.log(level, text, fields);
   let current = settings;
+  // A line that nobody is to see is not worth the way to the keeper.
+  const log: Log = (level, text, fields) => {
+    if (level !== "verbose" || isVerbose(current.log)) keeper.log(level, text, fields);
+  };
   const endless = new EndlessMessages();
   const suspects = new Lane();
   let health = options.scanners;
@@ -230,12 +234,7 @@ function makeWorld(
     slots,
     slotTimeout: settings.slotTimeout * 1000,
     dontWait: settings.dontWait,
-    spool: {
-      budget: new MemoryBudget(MEMORY),
-      openFile: () => links.keeper.takeFile(),
-      memoryFile: sealedFile,
-      closeMemoryFile: closeDescriptor,
-    },
+    spool: links.spool,
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),
     now: monotonic,

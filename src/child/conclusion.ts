@@ -128,6 +128,7 @@ function orderOf(judged: Judged, plan: ResponsePlan): KeepOrder {
     clientHost: bounded(client.host),
     clientAddress: bounded(client.address),
     clientWords: bounded(macro("_") ?? ""),
+    origin: bounded(message.origin),
     mtaHost: bounded(macro("j") ?? ""),
     macros: boundedMacros(Object.fromEntries(macros)),
     notice: plan.notice,

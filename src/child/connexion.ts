@@ -1,10 +1,10 @@
 import type { MilterError } from "../milter/milter-error.ts";
+import type { Wanted } from "../milter/negotiation.ts";
 import { MilterSession } from "../milter/session.ts";
 import { PROGRESS_INTERVAL } from "../scan/budget.ts";
 import { Filter } from "./filter.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
-import { needsOf, wantedOf } from "./wanted.ts";
 
 type Socket = Bun.Socket<Connexion>;
 
@@ -47,18 +47,20 @@ export class Connexion {
   #early: Uint8Array[] = [];
   #earlyLength = 0;
 
-  constructor(socket: Socket, worldNow: () => FilterWorld, events: ConnexionEvents, gate: Gate) {
+  constructor(
+    socket: Socket,
+    worldNow: () => FilterWorld,
+    wanted: Wanted,
+    events: ConnexionEvents,
+    gate: Gate,
+  ) {
     const world = worldNow();
     this.#socket = socket;
     this.#events = events;
     this.#now = world.now;
     this.#heardAt = world.now();
     this.#session = new MilterSession(
-      wantedOf(
-        world.responseRules,
-        needsOf(world.policy, world.openTrace !== null, world.dontWait, world.responseRules),
-        world.desk.macros,
-      ),
+      wanted,
       { send: (bytes) => this.#send(bytes), close: (error) => this.#close(error) },
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,
@@ -123,8 +125,9 @@ export class Connexion {
 
   /** Whoever comes by a Unix socket is not asked: its mode says who may. */
   #pass(gate: Gate): void {
-    const { remoteAddress, localAddress, localPort } = this.#socket;
-    const admits = !remoteAddress || gate.admits({ remoteAddress, localAddress, localPort });
+    // Each of these is a system call.
+    const { remoteAddress } = this.#socket;
+    const admits = !remoteAddress || this.#admission(gate, remoteAddress);
     if (typeof admits === "boolean") {
       this.#admitted = admits;
       return;
@@ -136,6 +139,11 @@ export class Connexion {
       if (this.#over || this.#endedAt !== null || early.length === 0) return;
       this.#guarded(() => this.#session.receive(Buffer.concat(early)));
     });
+  }
+
+  #admission(gate: Gate, remoteAddress: string): boolean | Promise<boolean> {
+    const { localAddress, localPort } = this.#socket;
+    return gate.admits({ remoteAddress, localAddress, localPort });
   }
 
   #keepEarly(bytes: Uint8Array): void {

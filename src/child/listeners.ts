@@ -1,9 +1,11 @@
 import type { Log } from "../log/log.ts";
 import type { MilterError } from "../milter/milter-error.ts";
+import type { Wanted } from "../milter/negotiation.ts";
 import { duplicate } from "../os/libc.ts";
 import { Connexion, type ConnexionEvents } from "./connexion.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
+import { needsOf, wantedOf } from "./wanted.ts";
 
 /** Complaints about peers that speak no milter: so many a minute, the rest are counted. */
 const COMPLAINTS = 10;
@@ -21,6 +23,9 @@ export class Listeners implements ConnexionEvents {
   #onDrained: (() => void) | null = null;
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
+  /** What is negotiated, and what it follows from: found out once, not by each connexion. */
+  #wanted: { readonly world: FilterWorld; readonly macros: readonly string[]; readonly of: Wanted } | null =
+    null;
 
   constructor(descriptors: readonly number[], limit: number, world: () => FilterWorld, log: Log, gate: Gate) {
     this.#descriptors = descriptors;
@@ -94,7 +99,7 @@ export class Listeners implements ConnexionEvents {
   #handler(): Bun.SocketHandler<Connexion> {
     return {
       open: (socket) => {
-        socket.data = new Connexion(socket, this.#world, this, this.#gate);
+        socket.data = new Connexion(socket, this.#world, this.#wantedNow(), this, this.#gate);
         this.#connexions.add(socket.data);
         if (this.#onDrained !== null) socket.data.drain();
         else if (this.#connexions.size >= this.#limit) this.#pause();
@@ -107,6 +112,17 @@ export class Listeners implements ConnexionEvents {
         socket.terminate();
       },
     };
+  }
+
+  #wantedNow(): Wanted {
+    const world = this.#world();
+    const { macros } = world.desk;
+    const kept = this.#wanted;
+    if (kept !== null && kept.world === world && kept.macros === macros) return kept.of;
+    const { policy, responseRules, openTrace, dontWait } = world;
+    const of = wantedOf(responseRules, needsOf(policy, openTrace !== null, dontWait, responseRules), macros);
+    this.#wanted = { world, macros, of };
+    return of;
   }
 
   #checkDrained(): void {

@@ -15,6 +15,7 @@ const OWN_CODE = "x-clamav-milter-code";
 /** Characters that are kept of a value. */
 const KEPT_VALUE = 4096;
 const KEPT_CODE = 16_384;
+const KEPT_ORIGIN = 1024;
 /** Recipients kept by name, and bytes of each; more are counted. No MTA takes longer addresses. */
 const KEPT_RECIPIENTS = 1000;
 const LONGEST_RECIPIENT = 1024;
@@ -37,6 +38,8 @@ export class Message {
   /** What may show that the message is our own. */
   messageId = "";
   ownCode: string | null = null;
+  /** The last Received: line that tells of a program which sends from its own machine, or "" (CB 4.6). */
+  origin = "";
   /** Whether all recipients are known, and whole. */
   allRecipients = true;
   readonly #limit: number;
@@ -118,7 +121,10 @@ export class Message {
     else if (name === "from") {
       if (this.authors.length < 2) this.authors.push(value.slice(0, KEPT_VALUE));
     } else if (name === OWN_CODE) this.ownCode ??= value.slice(0, KEPT_CODE);
-    else if (name === "message-id") {
+    else if (name === "received") {
+      if (/^\s*from\s/i.test(value) && /localhost/i.test(value))
+        this.origin = value.trim().slice(0, KEPT_ORIGIN);
+    } else if (name === "message-id") {
       this.messageId = value.trim().slice(0, LONGEST_RECIPIENT);
       if (this.messageId.startsWith("<MDAEMON")) this.fromMdaemon = true;
     }

@@ -46,7 +46,8 @@ export class ReplyDecoder {
 
   /**
    * The replies that are whole now, in order.
-   * @throws ClamdError `CLAMD_PROTOCOL` when one is longer than MAX_REPLY_BYTES
+   * @throws ClamdError `CLAMD_PROTOCOL` when one is longer than MAX_REPLY_BYTES; replies in front of it in `bytes` are
+   *   lost, too, and the message is scanned anew
    */
   push(bytes: Uint8Array): string[] {
     const replies: string[] = [];

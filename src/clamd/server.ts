@@ -226,7 +226,7 @@ export class ClamdServer {
       const reply = await warm.session.scan(source, passing);
       this.#refuseBlind();
       this.#consider(reply, warm, source, this.#edge.now() - now, passing);
-      return { reply, server: this.address.name, version: await this.#version.text() };
+      return { reply, server: this.address.name, version: await this.#version.text(warm.session) };
     } finally {
       this.#flights.delete(warm);
     }

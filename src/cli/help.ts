@@ -13,16 +13,12 @@ SOCKET_ADDRESS is where the MTA reaches the filter: unix:/path, local:/path,
 /path, inet:port, inet:port@host, inet6:port or inet6:port@host.
 `;
 
-const FOOT = `
-Options marked with * are not available in this version yet.
-`;
-
 /** The text of `--help`, made from the option table: at most 80 columns, ends with a line end. */
 export function helpText(): string {
   const shown = OPTIONS.filter((option) => !option.hidden);
   const groups = [...new Set(shown.map((option) => option.group))];
   const parts = groups.map((group) => groupText(group, shown));
-  return HEAD + parts.join("") + (shown.some((option) => !option.built) ? FOOT : "");
+  return HEAD + parts.join("");
 }
 
 function groupText(group: OptionGroup, options: readonly OptionSpec[]): string {
@@ -35,8 +31,7 @@ function optionLines(option: OptionSpec): string[] {
   const letter = shortForm(option) === "" ? "    " : `-${option.short}, `;
   const left = `  ${letter}${longForm(option)}`;
   const preset = option.default === "" ? "" : ` (default: ${option.default})`;
-  const note = option.soFar === "" ? preset : `${preset} (so far: ${option.soFar})`;
-  const text = wrapped(`${option.built ? "" : "* "}${option.help}${note}`, WIDTH - INDENT);
+  const text = wrapped(`${option.help}${preset}`, WIDTH - INDENT);
   const first = left.length <= INDENT - 2 ? `${left.padEnd(INDENT)}${text.shift() ?? ""}` : left;
   return [first, ...text.map((line) => " ".repeat(INDENT) + line)];
 }

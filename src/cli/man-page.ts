@@ -1,5 +1,5 @@
 import { CLOSING, OPENING } from "./man-sections.ts";
-import { longForm, type OptionGroup, type OptionSpec } from "./option-spec.ts";
+import type { OptionGroup, OptionSpec } from "./option-spec.ts";
 import { OPTIONS } from "./options.ts";
 import { bold, italic, itemLines, section } from "./roff.ts";
 
@@ -50,9 +50,7 @@ function shortName(option: OptionSpec, value = ""): string {
 function remarks(option: OptionSpec): string {
   const preset = option.default === "" ? "" : `Default: ${option.default}.`;
   const conflicts = option.conflicts === "" ? "" : sentence(option.conflicts);
-  const soFar = option.soFar === "" ? "" : `In this version so far: ${option.soFar}.`;
-  const state = option.built ? soFar : `Not available in this version yet: ${longForm(option)} is refused.`;
-  return [preset, conflicts, state].filter((part) => part !== "").join(" ");
+  return [preset, conflicts].filter((part) => part !== "").join(" ");
 }
 
 /** Begins with a capital letter, unless with an option, and ends with a full stop. */

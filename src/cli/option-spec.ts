@@ -44,10 +44,6 @@ export interface OptionSpec<Name extends string = string> {
   readonly added: boolean;
   /** Accepted, but left out of the help text. */
   readonly hidden: boolean;
-  /** Whether the behaviour exists; a value of false means: given, the program refuses to start (69). */
-  readonly built: boolean;
-  /** What of a built option's behaviour is still missing, or "". */
-  readonly soFar: string;
 }
 
 type Needed = "long" | "group" | "help" | "manual";
@@ -68,8 +64,6 @@ export function option<const Name extends string>(
     repeatable: false,
     added: false,
     hidden: false,
-    built: false,
-    soFar: "",
     shortArgument: argument,
     ...row,
     argument,

@@ -11,7 +11,6 @@ export const VERDICT_OPTIONS = [
     manual:
       "Accept infected mail and throw it away, instead of refusing it with code 550 or 554. Recommended " +
       "unless --bounce is given.",
-    built: true,
   }),
   option({
     long: "advisory",
@@ -20,7 +19,6 @@ export const VERDICT_OPTIONS = [
     help: "deliver infected mail, but mark it",
     manual: "Deliver infected mail with marks in its header instead of stopping it.",
     conflicts: "not with --quarantine or --quarantine-dir",
-    built: true,
   }),
   option({
     long: "quarantine",
@@ -33,7 +31,6 @@ export const VERDICT_OPTIONS = [
       "Redirect infected mail to this address instead of its recipients. Mail to and from the address is " +
       "never scanned.",
     conflicts: "not with --advisory",
-    built: true,
   }),
   option({
     long: "quarantine-dir",
@@ -46,7 +43,6 @@ export const VERDICT_OPTIONS = [
       "Keep a copy of each infected message in DIR, which must belong to the user that the program runs as " +
       "and must not be open to group or others in any way.",
     conflicts: "not with --advisory; DIR must have mode 0700 or less",
-    built: true,
   }),
   option({
     long: "dont-scan-on-error",
@@ -56,7 +52,6 @@ export const VERDICT_OPTIONS = [
     manual:
       "Let mail through unscanned when scanning fails for a reason on our side. Without this option the " +
       "sender is told to try again later, and the mail stays in the queue.",
-    built: true,
   }),
   option({
     long: "on-oversize",
@@ -70,7 +65,6 @@ export const VERDICT_OPTIONS = [
       "was not scanned, refused for now, or refused for good. The same goes for mail with an archive that goes " +
       "over the limits within the scanner (Heuristics.Limits.Exceeded).",
     added: true,
-    built: true,
   }),
   option({
     long: "max-message-size",
@@ -83,7 +77,6 @@ export const VERDICT_OPTIONS = [
       "Do not scan messages with more bytes than this, which may be followed by K, M or G. The limits in " +
       "clamd.conf count as well.",
     added: true,
-    built: true,
   }),
 ] as const;
 
@@ -97,7 +90,6 @@ export const MARK_OPTIONS = [
     manual:
       "Do not add the header lines X-Virus-Scanned and X-Virus-Status, which otherwise tell what was done " +
       "with a message.",
-    built: true,
   }),
   option({
     long: "sign",
@@ -107,7 +99,6 @@ export const MARK_OPTIONS = [
     manual:
       "Add a built-in text to the end of the text of each scanned message. Signed and encrypted messages " +
       "are left as they are.",
-    built: true,
   }),
   option({
     long: "signature-file",
@@ -117,7 +108,6 @@ export const MARK_OPTIONS = [
     group: "Marks in mail",
     help: "add the text of this file to scanned mail",
     manual: "Like --sign, but with the content of FILE instead of the built-in text. Implies --sign.",
-    built: true,
   }),
 ] as const;
 
@@ -131,7 +121,6 @@ export const NOTICE_OPTIONS = [
     manual:
       "Send no notice of infected mail to anybody. Overrides --bounce and --postmaster-only. The mail that " +
       "tells of a lost scanner is still sent.",
-    built: true,
   }),
   option({
     long: "bounce",
@@ -142,7 +131,6 @@ export const NOTICE_OPTIONS = [
       "Send a notice of infected mail to its sender and to the postmaster. Most such mail has a forged " +
       "sender, so this is not recommended.",
     conflicts: "no effect with --quiet",
-    built: true,
   }),
   option({
     long: "postmaster",
@@ -153,7 +141,6 @@ export const NOTICE_OPTIONS = [
     group: "Notices and reports",
     help: "who gets the notices",
     manual: "Send notices of infected mail to this address, unless --quiet is given.",
-    built: true,
   }),
   option({
     long: "postmaster-only",
@@ -164,7 +151,6 @@ export const NOTICE_OPTIONS = [
       "Send notices to the postmaster only, and put the queue ID of the message into them, so that it can " +
       "be found in the log. Without this option the recipients of the message get the notice, too.",
     conflicts: "no effect with --quiet",
-    built: true,
   }),
   option({
     long: "from",
@@ -179,7 +165,6 @@ export const NOTICE_OPTIONS = [
     manual:
       "The address that notices come from. --from without an address takes the sender of the infected " +
       "message, which is likely to be forged. The short form always needs an argument.",
-    built: true,
   }),
   option({
     long: "headers",
@@ -187,7 +172,6 @@ export const NOTICE_OPTIONS = [
     group: "Notices and reports",
     help: "put the header of the message into notices",
     manual: "Put all header lines of the infected message into the notices about it.",
-    built: true,
   }),
   option({
     long: "template-file",
@@ -200,7 +184,6 @@ export const NOTICE_OPTIONS = [
       "Take the text of notices from FILE. %v in it stands for the scanner's message with the name of the " +
       "virus, %h for the header of the mail; a \\ in front of %v keeps it as it is, %% is a percent sign, " +
       "and a macro of sendmail between dollar signs is replaced by its value, for example $j$.",
-    built: true,
   }),
   option({
     long: "template-headers",
@@ -213,7 +196,6 @@ export const NOTICE_OPTIONS = [
       "Add the lines of FILE to the header of notices, for example a Content-Type that gives the character " +
       "set of the template.",
     conflicts: "needs --template-file",
-    built: true,
   }),
   option({
     long: "dont-sanitise",
@@ -223,7 +205,6 @@ export const NOTICE_OPTIONS = [
     manual:
       "Allow the characters ; and | in recipients. Otherwise such a recipient is refused with 554; for mail of " +
       "this machine the whole message is refused at its end.",
-    built: true,
   }),
   option({
     long: "sendmail-bin",
@@ -236,7 +217,6 @@ export const NOTICE_OPTIONS = [
       "The sendmail program, or one that takes its arguments, by which notices are sent, and which " +
       "--black-hole-mode asks about recipients.",
     added: true,
-    built: true,
   }),
   option({
     long: "report-phish",
@@ -247,7 +227,6 @@ export const NOTICE_OPTIONS = [
     help: "send caught phishing mail to this address",
     manual: "Send each phishing mail that was caught to this address, as an attachment.",
     conflicts: "not with PhishingSignatures no in clamd.conf",
-    built: true,
   }),
   option({
     long: "report-phish-false-positives",
@@ -260,7 +239,6 @@ export const NOTICE_OPTIONS = [
       "When a message looks like phishing by heuristics, but SPF shows that its domain really sent it, let " +
       "it through with a mark and report it to this address.",
     conflicts: "not with PhishingSignatures no in clamd.conf",
-    built: true,
   }),
   option({
     long: "broadcast",
@@ -274,6 +252,5 @@ export const NOTICE_OPTIONS = [
       "Broadcast a UDP message to the port of TCPSocket in clamd.conf (3310 when unset) whenever a virus is " +
       "found, through interface IFACE if that is given.",
     conflicts: "IFACE only as root",
-    built: true,
   }),
 ] as const;

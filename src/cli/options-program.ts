@@ -15,7 +15,6 @@ export const LIMIT_OPTIONS = [
     manual:
       "A hint for how many messages may be in scanning at the same time. A message that finds no free place " +
       "waits for one as long as --timeout says and is then scanned all the same. 0 means the default.",
-    built: true,
   }),
   option({
     long: "timeout",
@@ -29,7 +28,6 @@ export const LIMIT_OPTIONS = [
       "How long a message waits when --max-children is reached, before it is scanned nevertheless. It never " +
       "waits for longer than leaves time for its scan before the MTA loses patience; with 0 that alone ends " +
       "the wait.",
-    built: true,
   }),
   option({
     long: "dont-wait",
@@ -37,7 +35,6 @@ export const LIMIT_OPTIONS = [
     group: "Limits",
     help: "when the limit is reached, have the sender try later",
     manual: "When --max-children is reached, do not wait, but tell the sending host to try again later.",
-    built: true,
   }),
 ] as const;
 
@@ -50,7 +47,6 @@ export const PROGRAM_OPTIONS = [
     manual:
       "Do not go into the background, and log to standard error, too. The same as Foreground yes in clamd.conf.",
     added: true,
-    built: true,
   }),
   option({
     long: "pidfile",
@@ -62,7 +58,6 @@ export const PROGRAM_OPTIONS = [
     help: "write the process ID to this file",
     manual:
       "Write the process ID to FILE, a full path name. The user that clamd.conf names must have the right to make it.",
-    built: true,
   }),
   option({
     long: "chroot",
@@ -75,7 +70,6 @@ export const PROGRAM_OPTIONS = [
       "Let the processes that handle mail run in DIR as their root directory. An empty directory will do: " +
       "all files are opened outside of it, and notices are sent outside of it as well.",
     conflicts: "only as root",
-    built: true,
   }),
   option({
     long: "socket-mode",
@@ -86,7 +80,6 @@ export const PROGRAM_OPTIONS = [
     help: "mode of the Unix socket",
     manual: "The file mode that a Unix socket is made with.",
     added: true,
-    built: true,
   }),
   option({
     long: "socket-group",
@@ -96,7 +89,6 @@ export const PROGRAM_OPTIONS = [
     help: "group of the Unix socket",
     manual: "The group that a Unix socket is given, so that the MTA may use it.",
     added: true,
-    built: true,
   }),
   option({
     long: "spool-dir",
@@ -109,7 +101,6 @@ export const PROGRAM_OPTIONS = [
       "The directory in which notices are kept until they are sent. It belongs to the program's user, has mode " +
       "0700, and must outlive a boot.",
     added: true,
-    built: true,
   }),
   option({
     long: "sendmail-cf",
@@ -124,14 +115,12 @@ export const PROGRAM_OPTIONS = [
       "addresses; missing F= and time-outs that are too short are warned of. This option says where that file " +
       "is; it must then be readable. With an empty name (--sendmail-cf=) nothing is checked, nor is it with " +
       "--chroot, with an inet: or inet6: address, or on a host that has no such file.",
-    built: true,
   }),
   option({
     long: "no-check-cf",
     group: "Program",
     help: "do not check sendmail.cf at start",
     manual: "Do not check sendmail.cf at start. The same as --sendmail-cf with an empty name.",
-    built: true,
   }),
 ] as const;
 
@@ -145,7 +134,6 @@ export const INFORMATION_OPTIONS = [
     manual:
       "Write a trace of the talk with the MTA for each connexion, and libclamav's debug output. The same as " +
       "Debug yes in clamd.conf, and as --debug-level=4. What LogVerbose shows is shown as well.",
-    built: true,
   }),
   option({
     long: "debug-level",
@@ -157,7 +145,6 @@ export const INFORMATION_OPTIONS = [
     manual:
       "How much is traced, from 0 to 9: 0 is nothing, 4 connexions and commands, 9 the names and values of " +
       "header lines as well. The bodies of messages are never logged. It counts before --debug and Debug.",
-    built: true,
   }),
   option({
     long: "log-format",
@@ -168,7 +155,6 @@ export const INFORMATION_OPTIONS = [
     help: "form of the log lines",
     manual: "Write log lines as plain text, or each as one JSON object.",
     added: true,
-    built: true,
   }),
   option({
     long: "help",
@@ -176,7 +162,6 @@ export const INFORMATION_OPTIONS = [
     group: "Log and information",
     help: "print this text and exit",
     manual: "Print a list of the options and exit.",
-    built: true,
   }),
   option({
     long: "version",
@@ -185,6 +170,5 @@ export const INFORMATION_OPTIONS = [
     help: "print the version and exit",
     manual:
       "Print the version of this program and of the scanner and exit. With --external in front of it, clamd is asked for its version.",
-    built: true,
   }),
 ] as const;

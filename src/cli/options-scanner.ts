@@ -13,7 +13,6 @@ export const SCANNER_OPTIONS = [
       "clamd.conf says where clamd is: LocalSocket names a Unix socket; TCPSocket is a port, to be reached on " +
       "the hosts of --server. If both are set, TCP is used when --server is given, the local socket otherwise.",
     conflicts: "needs LocalSocket or TCPSocket in clamd.conf",
-    built: true,
   }),
   option({
     long: "server",
@@ -28,7 +27,6 @@ export const SCANNER_OPTIONS = [
       "square brackets. All are reached on the port that TCPSocket in clamd.conf gives. With several servers " +
       "the load is shared. All of them must answer when the program starts; later only the loss of all is an error.",
     conflicts: "needs --external",
-    built: true,
   }),
   option({
     long: "wait-for-clamd",
@@ -41,7 +39,6 @@ export const SCANNER_OPTIONS = [
       "Wait up to this many seconds for the clamd servers to answer before the start is given up. clamd may " +
       "load its database for a minute after the host has booted.",
     added: true,
-    built: true,
   }),
   option({
     long: "config-file",
@@ -54,7 +51,6 @@ export const SCANNER_OPTIONS = [
     manual:
       "Read clamd's settings from FILE. Without this option the first of these that exists is read: " +
       "/etc/clamav/clamd.conf, /etc/clamd.conf, /etc/clamd.d/scan.conf, /usr/local/etc/clamd.conf.",
-    built: true,
   }),
   option({
     long: "freshclam-monitor",
@@ -69,7 +65,6 @@ export const SCANNER_OPTIONS = [
       "changed, and loads the new one. This cannot be turned off. With --external the option has no effect, " +
       "since clamd watches its own database.",
     conflicts: "must be 1 or more without --external",
-    built: true,
   }),
   option({
     long: "scan-timeout",
@@ -83,7 +78,6 @@ export const SCANNER_OPTIONS = [
       "try at another server. When it has passed, the sender is told to try again later, or with " +
       "--dont-scan-on-error the message is let through. It must be shorter than the MTA's own patience.",
     added: true,
-    built: true,
   }),
   option({
     long: "canary",
@@ -97,7 +91,6 @@ export const SCANNER_OPTIONS = [
       "message that must be found, at the start, after a failure, and every so many seconds. A server that " +
       "no longer finds it is not used until it does. 0 turns the test off.",
     added: true,
-    built: true,
   }),
 ] as const;
 
@@ -112,7 +105,6 @@ export const SELECTION_OPTIONS = [
       "Also scan mail that comes from the local network: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, " +
       "169.254.0.0/16, fc00::/7, fe80::/10 and the networks of --ignore. Mail from elsewhere is always scanned.",
     conflicts: "not with --detect-forged-local-address",
-    built: true,
   }),
   option({
     long: "outgoing",
@@ -123,7 +115,6 @@ export const SELECTION_OPTIONS = [
       "Also scan mail that this machine sends: from 127.0.0.0/8, from ::1, and mail handed to sendmail on " +
       "the command line.",
     conflicts: "not with --detect-forged-local-address",
-    built: true,
   }),
   option({
     long: "force-scan",
@@ -134,7 +125,6 @@ export const SELECTION_OPTIONS = [
       "Scan every message, whichever host it comes from, as if --local and --outgoing were given. The " +
       "whitelist and the blacklist still count.",
     conflicts: "not with --detect-forged-local-address",
-    built: true,
   }),
   option({
     long: "ignore",
@@ -147,7 +137,6 @@ export const SELECTION_OPTIONS = [
       "Take NET, written as address/prefix, for example 192.0.2.0/24 or 2001:db8::/32, as part of the local " +
       "network. The option can be given up to eight times.",
     repeatable: true,
-    built: true,
   }),
   option({
     long: "skip-authenticated",
@@ -161,7 +150,6 @@ export const SELECTION_OPTIONS = [
       "authenticated name is one of these, separated by commas, upper and lower case as they are. Such mail " +
       "gets no header lines from this program.",
     added: true,
-    built: true,
   }),
   option({
     long: "whitelist-file",
@@ -177,7 +165,6 @@ export const SELECTION_OPTIONS = [
       "comments. Upper and lower case do not matter. The --quarantine address always counts as listed. The " +
       "file is read again when it changes. Mail that passes this way gets no header lines from this program, " +
       "and keeps those it came with: do not trust an X-Virus-Status on it. Sender addresses are easily forged.",
-    built: true,
   }),
   option({
     long: "black-hole-mode",
@@ -190,7 +177,6 @@ export const SELECTION_OPTIONS = [
       "is scanned. The program must run as a user that sendmail trusts (User in clamd.conf), with " +
       "AllowSupplementaryGroups, and this user must be able to read the mail queue; otherwise it does not " +
       "start. Works with Sendmail only.",
-    built: true,
   }),
   option({
     long: "detect-forged-local-address",
@@ -203,7 +189,6 @@ export const SELECTION_OPTIONS = [
       "mail.example.org), or the name itself where others register names below the parent. Authenticated " +
       "and whitelisted senders pass, and so does a From: address of ours with a Sender: of another domain. " +
       "Forwarders and mailing services may send such mail for good reasons: it is refused as well.",
-    built: true,
     conflicts: "not with --local, --outgoing or --force-scan",
   }),
   option({
@@ -220,7 +205,6 @@ export const SELECTION_OPTIONS = [
       "change hands. What a listed host tries does not make the time longer. This machine, the local network " +
       "and our MX hosts, which are looked up every hour, are never listed. The list has 200,000 entries at " +
       "most; it is lost when the program ends.",
-    built: true,
   }),
   option({
     long: "dont-blacklist",
@@ -231,6 +215,5 @@ export const SELECTION_OPTIONS = [
     help: "addresses that are never blacklisted",
     manual:
       "Never blacklist these addresses, for instance the mail server of a provider that passes mail on to us.",
-    built: true,
   }),
 ] as const;

@@ -8,15 +8,13 @@ export const README_END = "<!-- options:end -->";
 /** The Markdown table of all options for the README, made from the option table; ends with a line end. */
 export function readmeTable(): string {
   const rows = OPTIONS.filter((option) => !option.hidden).map(tableRow);
-  return `${["| Option | What it does | Default | State |", "| --- | --- | --- | --- |", ...rows].join("\n")}\n`;
+  return `${["| Option | What it does | Default |", "| --- | --- | --- |", ...rows].join("\n")}\n`;
 }
 
 function tableRow(option: OptionSpec): string {
   const names = [shortForm(option), longForm(option)].filter((form) => form !== "").map(code);
   const remark = option.conflicts === "" ? "" : `; ${option.conflicts}`;
-  const works = option.soFar === "" ? "works" : `so far: ${option.soFar}`;
-  const state = option.built ? works : "not yet";
-  return `| ${names.join(", ")} | ${cell(option.help + remark)} | ${cell(option.default)} | ${state} |`;
+  return `| ${names.join(", ")} | ${cell(option.help + remark)} | ${cell(option.default)} |`;
 }
 
 function code(text: string): string {

@@ -64,7 +64,14 @@ export function parseClamdConf(text: string, file: string): ClamdConf {
 }
 
 function trimmed(line: string): string {
-  return line.replace(/^[ \t]+|[ \t\r\n]+$/g, "");
+  return withoutEnd(line, " \t\r\n").replace(/^[ \t]+/, "");
+}
+
+/** Without the characters of `signs` at the end; a pattern would begin anew at each blank of a line. */
+function withoutEnd(text: string, signs: string): string {
+  let end = text.length;
+  while (end > 0 && signs.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }
 
 function splitLine(line: string, place: string): { name: string; argument: string } {
@@ -96,7 +103,8 @@ function unquoted(argument: string, name: string, place: string): string {
 
 function parseValue(directive: Directive, argument: string, place: string): Value {
   if (directive.kind === "text") return parseText(directive, argument, place);
-  const word = argument.replace(/ *#.*$/s, "");
+  const remark = argument.indexOf("#");
+  const word = remark < 0 ? argument : withoutEnd(argument.slice(0, remark), " ");
   if (directive.kind === "boolean") return parseBoolean(directive, word, place);
   return directive.kind === "size" ? parseSize(directive, word, place) : parseNumber(directive, word, place);
 }

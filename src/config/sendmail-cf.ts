@@ -88,7 +88,7 @@ function logicalLines(text: string): readonly string[] {
     if (!continues) inComment = line.startsWith("#");
     if (inComment) continue;
     // `$#` is no comment, and a backslash makes the sign an ordinary one.
-    const bare = line.replace(/(?<![$\\])#.*$/, "").replaceAll("\\#", "#");
+    const bare = line.replace(/(?<![$\\])#.*$/s, "").replaceAll("\\#", "#");
     if (continues) lines.push(`${lines.pop() ?? ""} ${bare}`);
     else lines.push(bare);
   }
@@ -141,8 +141,17 @@ function secondsOf(text: string): number | null {
 /** Names in `O InputMailFilters=a, b`, and in the same field of `O DaemonPortOptions=…, InputMailFilters=a;b`. */
 function calledFilters(line: string): readonly string[] {
   const whole = /^O\s*InputMailFilters\s*=(.*)$/.exec(line);
-  const port = /^O\s*DaemonPortOptions\s*=.*?[=,]\s*I[a-z]*\s*=([^,]*)/i.exec(line);
-  return (whole ?? port)?.[1]?.split(/[,;\s]+/).filter((name) => name !== "") ?? [];
+  const names = whole?.[1] ?? portFilters(line);
+  return names?.split(/[,;\s]+/).filter((name) => name !== "") ?? [];
+}
+
+/** The value of the field that begins with `I` of a port's options. */
+function portFilters(line: string): string | null {
+  const port = /^O\s*DaemonPortOptions\s*=/i.exec(line);
+  if (port === null) return null;
+  const fields = line.slice(port[0].length).split(",");
+  const field = fields.find((each) => /^\s*I[a-z]*\s*=/i.test(each));
+  return field === undefined ? null : field.slice(field.indexOf("=") + 1);
 }
 
 /** The path of a unix socket in sendmail's spelling (`unix:`, `local:`, or nothing in front), or null. */

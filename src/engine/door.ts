@@ -13,7 +13,7 @@ export interface DoorOrder {
   readonly jobs: SharedArrayBuffer;
   /** Descriptor by which jobs go to the scanning threads. */
   readonly jobPipe: number;
-  /** Descriptor by which the main thread says something: a listening socket, or RETIRE. */
+  /** Descriptor by which the main thread says something: a listening socket, RETIRE or PULSE. */
   readonly orderPipe: number;
   readonly version: string;
   readonly streamMaxLength: number;
@@ -27,11 +27,15 @@ export interface DoorOrder {
 
 /** From the main thread: accept no more, and end when the last answer is out. Other numbers are listening sockets. */
 export const RETIRE = -1;
+/** From the main thread: tell that the clients are served. */
+export const PULSE = -2;
 
 /** To the main thread. */
 export type DoorEvent =
   /** A scan has gone on past its deadline: its thread may never come back. */
   | { readonly kind: "stuck" }
+  /** The answer to PULSE. */
+  | { readonly kind: "pulse" }
   /** Retired, and nothing is under way any more. */
   | { readonly kind: "idle" }
   /** Streams cannot be collected in the temporary directory, for this reason, or can be again (null). */
@@ -97,6 +101,10 @@ export class Door {
   }
 
   #obey(word: number): void {
+    if (word === PULSE) {
+      this.#tell({ kind: "pulse" });
+      return;
+    }
     if (word !== RETIRE) {
       this.#listener = word;
       this.#epoll.add(word);
@@ -227,10 +235,12 @@ export class Door {
     for (const client of [...this.#clients.values()]) {
       for (const place of client.jobs) {
         if (this.#jobs.workedFor(place, now) > this.#order.scanDeadline) this.#giveUp(client, place);
+        // The threads that are left may be stuck as well, and the engine that took over has free ones.
+        else if (this.#retired && this.#stuck) this.#sendAway(client, place);
       }
+      this.#closeIfThrough(client);
       // An idle client of a retired engine finds the new one when it comes again.
       if (this.#retired && client.jobs.size === 0 && client.conversation.idle) this.#leave(client.fd);
-      this.#closeIfThrough(client);
     }
     if (this.#retired && this.#clients.size === 0) this.#tell({ kind: "idle" });
   }
@@ -241,6 +251,14 @@ export class Door {
     this.#orphan(client, place);
     this.#send(client.fd, answerText(number, "Time limit reached ERROR", lineFeed));
     this.#tellStuck();
+  }
+
+  /** A message that no thread has begun with. */
+  #sendAway(client: Client, place: number): void {
+    const { number, lineFeed } = this.#jobs.job(place);
+    if (!this.#jobs.withdraw(place)) return;
+    this.#orphan(client, place);
+    this.#send(client.fd, answerText(number, "The engine is being replaced ERROR", lineFeed));
   }
 
   /** Once: the whole process is replaced. */

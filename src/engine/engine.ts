@@ -14,7 +14,7 @@ import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { capturingStandardError } from "../os/standard-error-capture.ts";
 import { openNameless } from "../scan/spool-file.ts";
 import { type Database, loadDatabase, setTemporaryDirectory } from "./database.ts";
-import { type DoorEvent, type DoorOrder, RETIRE } from "./door.ts";
+import { type DoorEvent, type DoorOrder, PULSE, RETIRE } from "./door.ts";
 import { jobMemory } from "./jobs.ts";
 import { EngineError, keepScanMemory, type Library, loadLibrary } from "./library.ts";
 import { fileScanner, type ScanThreadEvent, type ScanThreadOrder } from "./scan-thread.ts";
@@ -32,20 +32,47 @@ export async function runEngine(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
     process.on(signal, () => {});
   let say: ((word: number) => void) | null = null;
-  const end: RoleEnd = await joinSupervisor((message) => {
+  const pulse = new Pulse();
+  const onMessage = (message: unknown): void => {
     const known: ToEngine | null = checkToEngine(message);
     if (known?.type === "start") {
-      say = start(known.settings, known.options, end);
+      say = start(known.settings, known.options, end, pulse);
     } else if (known?.type === "listen") {
       const { number, descriptors } = receiveDescriptors(PASSING_FD);
       if (number !== known.number || descriptors[0] === undefined) process.exit(1);
       say?.(descriptors[0]);
     } else if (known?.type === "retire") say?.(RETIRE);
-  });
+  };
+  const end: RoleEnd = await joinSupervisor(onMessage, (answer) => pulse.take(answer, say));
+}
+
+/** Heartbeats: it is the thread at the door that has to serve, and so to answer. */
+class Pulse {
+  #answer: (() => void) | null = null;
+
+  /** A heartbeat has come. One that is unanswered yet is not followed by more, which nobody would read. */
+  take(answer: () => void, say: ((word: number) => void) | null): void {
+    if (say === null) answer();
+    else if (this.#answer === null) {
+      this.#answer = answer;
+      say(PULSE);
+    }
+  }
+
+  /** The thread has answered. */
+  beat(): void {
+    this.#answer?.();
+    this.#answer = null;
+  }
 }
 
 /** Loads, gives up all rights, scans. @returns how to speak to the thread at the door */
-function start(settings: EngineSettings, options: EngineOptions, end: RoleEnd): (word: number) => void {
+function start(
+  settings: EngineSettings,
+  options: EngineOptions,
+  end: RoleEnd,
+  pulse: Pulse,
+): (word: number) => void {
   raiseFileLimit();
   const library = prepared(
     loadOrTell(end, () => loadLibrary()),
@@ -66,7 +93,7 @@ function start(settings: EngineSettings, options: EngineOptions, end: RoleEnd): 
     temporary,
     fileScanner({ ...common, number: 0 }, () => {}),
   );
-  const say = startThreads(settings, database, common, end);
+  const say = startThreads(settings, database, common, end, pulse);
   const { version, signatures } = database;
   end.send({ type: "loaded", version, signatures, finds, warnings });
   end.ready();
@@ -140,6 +167,7 @@ function startThreads(
   database: Database,
   common: Omit<ScanThreadOrder, "number" | "jobs" | "jobPipe">,
   end: RoleEnd,
+  pulse: Pulse,
 ): (word: number) => void {
   const jobs = jobMemory();
   const jobPipe = numberPipe();
@@ -150,10 +178,7 @@ function startThreads(
     if (problem !== told) end.send({ type: "temporary", problem });
     told = problem;
   };
-  for (let number = 1; number <= settings.threads; number++) {
-    const order: ScanThreadOrder = { ...common, number, jobs, jobPipe: jobPipe.readEnd };
-    startThread({ thread: "scan", order }, ({ problem }: ScanThreadEvent) => onProblem(problem));
-  }
+  // The first: heartbeats are answered there.
   const order: DoorOrder = {
     jobs,
     jobPipe: jobPipe.writeEnd,
@@ -166,9 +191,14 @@ function startThreads(
     uid: process.getuid?.() ?? -1,
   };
   startThread({ thread: "door", order }, (event: DoorEvent) => {
-    if (event.kind === "temporary") onProblem(event.problem);
+    if (event.kind === "pulse") pulse.beat();
+    else if (event.kind === "temporary") onProblem(event.problem);
     else end.send({ type: event.kind });
   });
+  for (let number = 1; number <= settings.threads; number++) {
+    const order: ScanThreadOrder = { ...common, number, jobs, jobPipe: jobPipe.readEnd };
+    startThread({ thread: "scan", order }, ({ problem }: ScanThreadEvent) => onProblem(problem));
+  }
   return (word) => putNumber(orderPipe.writeEnd, word);
 }
 

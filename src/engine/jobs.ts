@@ -103,10 +103,12 @@ export class JobTable {
 
   /** Nobody wants the answer; false when it is being sent, or was. */
   abandon(place: number): boolean {
-    return (
-      this.#change(place, STATE.queued, STATE.abandoned) ||
-      this.#change(place, STATE.running, STATE.abandoned)
-    );
+    return this.withdraw(place) || this.#change(place, STATE.running, STATE.abandoned);
+  }
+
+  /** No thread is to take it on; false when one has. */
+  withdraw(place: number): boolean {
+    return this.#change(place, STATE.queued, STATE.abandoned);
   }
 
   /** Whether the job is through, and its place free now. */

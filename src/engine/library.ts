@@ -1,7 +1,7 @@
 /** libclamav, loaded at run time from the host. Every binding stands with its C prototype (clamav.h of 1.4). */
 import { ptr as addressOf, CString, dlopen, FFIType, linkSymbols, type Pointer } from "bun:ffi";
 
-const { ptr, i32, i64, u32, cstring } = FFIType;
+const { ptr, i32, i64, u32, u64, cstring } = FFIType;
 
 const PROTOTYPES = {
   // cl_error_t cl_init(unsigned int initoptions);
@@ -23,6 +23,13 @@ const PROTOTYPES = {
   // cl_error_t cl_scandesc(int desc, const char *filename, const char **virname, unsigned long int *scanned,
   //   const struct cl_engine *engine, struct cl_scan_options *scanoptions);
   cl_scandesc: { args: [i32, ptr, ptr, ptr, ptr, ptr], returns: i32 },
+  // cl_error_t cl_scanmap_callback(cl_fmap_t *map, const char *filename, const char **virname,
+  //   unsigned long int *scanned, const struct cl_engine *engine, struct cl_scan_options *scanoptions, void *context);
+  cl_scanmap_callback: { args: [ptr, ptr, ptr, ptr, ptr, ptr, ptr], returns: i32 },
+  // cl_fmap_t *cl_fmap_open_memory(const void *start, size_t len);
+  cl_fmap_open_memory: { args: [ptr, u64], returns: ptr },
+  // void cl_fmap_close(cl_fmap_t *);
+  cl_fmap_close: { args: [ptr], returns: FFIType.void },
   // cl_error_t cl_statinidir(const char *dirname, struct cl_stat *dbstat);
   cl_statinidir: { args: [ptr, ptr], returns: i32 },
   // int cl_statchkdir(const struct cl_stat *dbstat);

@@ -16,7 +16,8 @@ export class MessageDecoder {
 
   /**
    * The messages that are whole now, as whatever JSON they are: the receiver checks them.
-   * @throws ChannelError when one is too long or no JSON
+   * @throws ChannelError when one is too long or no JSON; messages in front of it in `bytes` are lost, too: whoever
+   *   breaks the rules is not listened to
    */
   push(bytes: Uint8Array): unknown[] {
     const messages: unknown[] = [];

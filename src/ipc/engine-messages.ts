@@ -60,9 +60,13 @@ export function checkFromEngine(message: unknown): FromEngine | null {
     return { type, problem: problem === null ? null : oneLine(problem) };
   }
   if (type !== "loaded" || typeof version !== "string" || typeof signatures !== "number") return null;
-  if (typeof finds !== "boolean" || !Array.isArray(warnings)) return null;
-  const lines = warnings.slice(0, MOST_WARNINGS).map((line) => oneLine(String(line)));
+  if (typeof finds !== "boolean" || !areTexts(warnings)) return null;
+  const lines = warnings.slice(0, MOST_WARNINGS).map(oneLine);
   return { type, version: oneLine(version), signatures, finds, warnings: lines };
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }
 
 function oneLine(text: string): string {

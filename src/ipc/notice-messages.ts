@@ -102,9 +102,9 @@ export function checkNoticeRequest(message: Fields): NoticeRequest | null {
 function checkKeepOrder(value: unknown): KeepOrder | null {
   if (typeof value !== "object" || value === null) return null;
   const order = value as Fields;
-  const { queueId, sender, clientHost, clientAddress, clientWords, mtaHost } = order;
+  const { queueId, sender, clientHost, clientAddress, clientWords, origin, mtaHost } = order;
   if (!isText(queueId) || !isText(sender) || !isText(clientHost) || !isText(clientAddress)) return null;
-  if (!isText(clientWords) || !isText(mtaHost)) return null;
+  if (!isText(clientWords) || !isText(origin) || !isText(mtaHost)) return null;
   const { recipients, recipientCount, names, added, macros, reports, notice } = order;
   if (!isList(recipients) || !isList(names) || !isList(added) || !isCount(recipientCount)) return null;
   if (!isMacros(macros) || !Array.isArray(reports) || !reports.every((kind) => REPORTS.includes(kind)))
@@ -120,6 +120,7 @@ function checkKeepOrder(value: unknown): KeepOrder | null {
     clientHost,
     clientAddress,
     clientWords,
+    origin,
     mtaHost,
     recipients,
     recipientCount,

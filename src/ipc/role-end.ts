@@ -22,12 +22,16 @@ function giveUp(channel: Channel, error: unknown): void {
  * Joins the supervisor. Heartbeats are answered here, so that an answer shows that the role's own events are
  * served. The process ends when the supervisor does.
  * @param onMessage every message but heartbeats
+ * @param pulse has the answer to a heartbeat sent, when more than this thread's own events are to be served
  */
-export async function joinSupervisor(onMessage: (message: unknown) => void): Promise<RoleEnd> {
+export async function joinSupervisor(
+  onMessage: (message: unknown) => void,
+  pulse: (answer: () => void) => void = (answer) => answer(),
+): Promise<RoleEnd> {
   const channel: Channel = await openChannel(CHANNEL_FD, {
     onMessage(message) {
       if (typeof message === "object" && message !== null && "type" in message && message.type === "ping") {
-        channel.send({ type: "pong" });
+        pulse(() => channel.send({ type: "pong" }));
         return;
       }
       try {

@@ -3,6 +3,7 @@ import type { ServerAddress } from "../clamd/address.ts";
 import { beginConnecting, type Connecting, lookAtConnecting } from "../os/connecting.ts";
 import { AF_UNIX, closeDescriptor, OsError } from "../os/libc.ts";
 import { inetAddress, unixAddress } from "../os/sockaddr.ts";
+import { peerUser } from "../os/stream-calls.ts";
 import type { ServerNames } from "./server-names.ts";
 
 /** A pending connexion is looked at after so many milliseconds, then after twice as many, up to the last. */
@@ -21,7 +22,7 @@ export async function connectDescriptor(
   names: ServerNames,
 ): Promise<number> {
   const end = performance.now() + deadline;
-  if (server.kind === "unix") return connectUnix(server.path, end);
+  if (server.kind === "unix") return demandOurs(await connectUnix(server.path, end), server.path);
   const { host, port } = server;
   if (ipaddr.isValid(host)) return connectInet(host, port, end);
   let reason: unknown = new Error("the name has no address");
@@ -57,6 +58,17 @@ async function connectUnix(path: string, end: number): Promise<number> {
     }
     await Bun.sleep(pause);
   }
+}
+
+/**
+ * No directory guards a name in the abstract namespace: while no engine listens, anybody who has seen it may take it,
+ * and would call every message clean.
+ * @throws Error when another user's process listens there
+ */
+function demandOurs(fd: number, path: string): number {
+  if (!path.startsWith("\0") || peerUser(fd) === process.getuid?.()) return fd;
+  closeDescriptor(fd);
+  throw new Error("a process of another user has taken the engine's socket");
 }
 
 async function settle(connecting: Connecting, end: number): Promise<number> {

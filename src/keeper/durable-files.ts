@@ -1,5 +1,5 @@
 import { close, constants, fsync, open, write } from "node:fs";
-import { link, mkdir, open as openHandle, readdir, rename, stat, unlink } from "node:fs/promises";
+import { link, lstat, mkdir, open as openHandle, readdir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -19,6 +19,8 @@ const closeFile = promisify(close);
 /** Files that are there whole, on the disk, or not at all: write aside, sync, give the name, sync the folder. */
 export class DurableFiles {
   readonly #step: StepHook;
+  /** Folders that are on the disk for sure. */
+  readonly #synced = new Map<string, Promise<void>>();
 
   constructor(step: StepHook = () => {}) {
     this.#step = step;
@@ -50,15 +52,22 @@ export class DurableFiles {
     await this.remove(aside);
   }
 
-  /** Makes a folder that only we can enter, if it is not there. Its parent is synced. */
+  /** Makes a folder that only we can enter, if it is not there. It is on the disk then, with its parent. */
   async makeFolder(parent: string, name: string): Promise<string> {
     const path = join(parent, name);
     try {
       await mkdir(path, { mode: 0o700 });
-      await this.syncFolder(parent);
+      this.#synced.delete(path);
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }
+    // One that was there already may be of somebody who makes it at this moment, or was killed before it was synced.
+    const syncing = this.#synced.get(path) ?? this.syncFolder(parent);
+    this.#synced.set(path, syncing);
+    await syncing.catch((error: unknown) => {
+      this.#synced.delete(path);
+      throw error;
+    });
     return path;
   }
 
@@ -94,6 +103,19 @@ export class DurableFiles {
       else files.push({ name: entry.name, size: (await stat(join(folder, entry.name))).size });
     }
     return files;
+  }
+
+  /** Removes what was left unfinished in a folder, and not touched since `before`: milliseconds since 1970. */
+  async removeUnfinished(folder: string, before: number): Promise<void> {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.startsWith(UNFINISHED)) continue;
+      const path = join(folder, entry.name);
+      const touched = await lstat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Number.POSITIVE_INFINITY,
+      );
+      if (touched < before) await this.remove(path);
+    }
   }
 
   async #writeAside(folder: string, name: string, content: Content): Promise<string> {

@@ -128,11 +128,12 @@ function onOutage(event: OutageEvent, { settings, opened, notices }: Keeper): vo
 
 /** Mail of ours, quarantine, broadcasts. The socket for these was opened by the supervisor, as root if it was that. */
 function openNotices(
-  { settings, broadcast }: Extract<ToKeeper, { type: "start" }>,
+  { settings, broadcast, scanners }: Extract<ToKeeper, { type: "start" }>,
   log: Log,
   desks: ReadonlySet<Channel>,
 ): NoticeService {
-  return new NoticeService(settings, broadcast ? FIRST_LISTENER_FD : null, {
+  const socket = broadcast ? FIRST_LISTENER_FD : null;
+  return new NoticeService(settings, socket, scanners.outageSince !== null, {
     log,
     onTexts: (texts) => {
       for (const desk of desks) desk.send({ type: "texts", ...texts });

@@ -10,14 +10,18 @@ import { composeScannerMail } from "../notify/scanner-mail.ts";
 import { sendBroadcast } from "../os/broadcast-socket.ts";
 import { checkSpf } from "../spf/evaluate.ts";
 import type { AnsweredNotice } from "./child-desk.ts";
+import { DurableFiles } from "./durable-files.ts";
 import { handleIncident } from "./incident-desk.ts";
 import { WatchedTexts } from "./mail-texts.ts";
 import { PostOffice } from "./post-office.ts";
 import { Quarantine } from "./quarantine.ts";
 import { readLatin1, stampOf } from "./system-access.ts";
+import { resolveTxt } from "./txt-resolver.ts";
 
 /** Files are looked at, and mail is sent, at this interval. Milliseconds. */
 const TICK = 1000;
+/** What was left unfinished in the quarantine directory is taken away at this interval. Milliseconds. */
+const CLEANING = 3_600_000;
 /** The mail about lost scanners is sent at most so often (CB 5.5). Milliseconds. */
 const OUTAGE_INTERVAL = 15 * 60_000;
 
@@ -35,13 +39,20 @@ export class NoticeService {
   readonly #texts: WatchedTexts;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #broadcastFd: number | null;
+  readonly #quarantineFiles = new DurableFiles();
+  #cleanedAt = Number.NEGATIVE_INFINITY;
   #settings: Settings;
-  #downAt = Number.NEGATIVE_INFINITY;
-  #downTold = false;
+  #downAt: number;
+  #downTold: boolean;
   #unheard = false;
 
-  /** @param broadcastFd a socket for broadcasts, or null */
-  constructor(settings: Settings, broadcastFd: number | null, audience: NoticeAudience) {
+  /**
+   * @param broadcastFd a socket for broadcasts, or null
+   * @param outage whether no scanner was left when the keeper before this one ended: it has told of that
+   */
+  constructor(settings: Settings, broadcastFd: number | null, outage: boolean, audience: NoticeAudience) {
+    this.#downTold = outage;
+    this.#downAt = outage ? Date.now() : Number.NEGATIVE_INFINITY;
     this.#settings = settings;
     this.#audience = audience;
     this.#broadcastFd = broadcastFd;
@@ -49,7 +60,6 @@ export class NoticeService {
     this.#office = new PostOffice({ settings: () => this.#settings, log, stamp: () => this.#stamp() });
     this.#texts = new WatchedTexts(filesOf(settings), { read: readText, stamp: stampOf }, log);
     this.#timer = setInterval(() => this.#tick(), TICK);
-    void this.#quarantine?.clean();
   }
 
   /** What children need of files. */
@@ -127,7 +137,8 @@ export class NoticeService {
 
   get #quarantine(): Quarantine | null {
     const { quarantineDirectory } = this.#settings.infected;
-    return quarantineDirectory === null ? null : new Quarantine(quarantineDirectory, () => new Date());
+    if (quarantineDirectory === null) return null;
+    return new Quarantine(quarantineDirectory, () => new Date(), this.#quarantineFiles);
   }
 
   #tell(news: Parameters<typeof composeScannerMail>[0]): void {
@@ -142,6 +153,7 @@ export class NoticeService {
   #checkSpf(address: string, sender: string, helo: string): Promise<string> {
     const dns = new Resolver({ timeout: 5000, tries: 2 });
     return checkSpf({ address, sender, helo }, async (name, type) => {
+      if (type === "TXT") return resolveTxt(name, dns.getServers());
       const answer: unknown = await dns.resolve(name, type);
       return Array.isArray(answer) ? answer : [];
     });
@@ -150,6 +162,9 @@ export class NoticeService {
   #tick(): void {
     if (this.#texts.look()) this.#audience.onTexts(this.texts);
     this.#office.tick();
+    if (performance.now() - this.#cleanedAt < CLEANING) return;
+    this.#cleanedAt = performance.now();
+    void this.#quarantine?.clean();
   }
 
   #stamp(): Stamp {

@@ -37,9 +37,9 @@ export function decodeEntry(content: Uint8Array): (OutboxMail & { readonly creat
     if (typeof value !== "object" || value === null) return null;
     const { recipients, messageId, title, created } = value as Record<string, unknown>;
     const sound = Array.isArray(recipients) && recipients.every((each) => typeof each === "string");
-    if (!sound || typeof messageId !== "string" || typeof title !== "string" || typeof created !== "number") {
-      return null;
-    }
+    if (!sound || typeof messageId !== "string" || typeof title !== "string") return null;
+    // JSON has numbers that are infinite here: such a mail would never be too old.
+    if (typeof created !== "number" || !Number.isFinite(created)) return null;
     return { recipients, messageId, title, created, bytes: content.subarray(end + 1) };
   } catch {
     return null;

@@ -129,8 +129,10 @@ export class OwnMail {
   }
 }
 
+/** What a sender wrote is one character a byte: in UTF-8 texts of one length could have different ones. */
 function equal(one: string, other: string): boolean {
-  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+  if (one.length !== other.length) return false;
+  return timingSafeEqual(Buffer.from(one, "latin1"), Buffer.from(other, "latin1"));
 }
 
 function readSecret(path: string): Buffer {

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { needsOutbox } from "../config/mail-settings.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../log/log.ts";
@@ -78,10 +78,12 @@ export class PostOffice {
 
   /** One that could not be opened is tried again with the next mail. */
   #open(): Promise<Outbox> {
+    const files = new DurableFiles();
     this.#outbox ??= mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      .then(() => files.syncFolder(dirname(this.#folder)))
       .then(() =>
         Outbox.open(this.#folder, {
-          files: new DurableFiles(),
+          files,
           bounds: OUTBOX_BOUNDS,
           now: Date.now,
           send: (mail) => this.#send(mail),
@@ -101,20 +103,18 @@ export class PostOffice {
     return this.#outbox;
   }
 
-  #send({ recipients, messageId, bytes }: OutboxMail): Promise<SendResult> {
+  async #send({ recipients, messageId, bytes }: OutboxMail): Promise<SendResult> {
     const { scanOutgoing, forceScan, notices } = this.#edge.settings();
-    // Only mail that would be scanned needs to be known again.
-    const codes = scanOutgoing || forceScan ? this.#codeHeader(messageId, recipients) : "";
-    return sendByProgram(notices.sendmail, recipients, Buffer.concat([Buffer.from(codes), bytes]));
-  }
-
-  #codeHeader(messageId: string, recipients: readonly string[]): string {
+    let code = "";
     try {
-      return `${CODE_HEADER}: ${this.#ownMail().issue(messageId, recipients)}\n`;
+      // Only mail that would be scanned needs to be known again.
+      if (scanOutgoing || forceScan)
+        code = `${CODE_HEADER}: ${this.#ownMail().issue(messageId, recipients)}\n`;
     } catch (error) {
-      this.#edge.log("error", `our own mail cannot be marked as such: ${reasonOf(error)}`);
-      return "";
+      // Without it a report with a virus in it would be caught, and reported again.
+      return { kind: "later", reason: `it cannot be marked as our own: ${reasonOf(error)}` };
     }
+    return sendByProgram(notices.sendmail, recipients, Buffer.concat([Buffer.from(code), bytes]));
   }
 
   #ownMail(): OwnMail {

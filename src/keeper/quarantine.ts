@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Content, codeOf, DurableFiles } from "./durable-files.ts";
 
@@ -6,6 +7,10 @@ const MOST_ALIKE = 1000;
 /** Bytes of each part of a file's name. */
 const LONGEST_ID = 60;
 const LONGEST_NAME = 120;
+/** What was not touched for so long nobody is writing any more, not even another program. Milliseconds. */
+const ABANDONED = 10 * 60_000;
+/** Folders of days that are looked through, the latest ones. */
+const MOST_DAYS = 1000;
 
 /** The quarantine directory (man page: --quarantine-dir; decisions 5; CB 6.6). */
 export class Quarantine {
@@ -44,9 +49,15 @@ export class Quarantine {
     throw new Error(`${join(folder, base)}: ${MOST_ALIKE} messages of that name are there already`);
   }
 
-  /** Takes away what a process that was killed has left unfinished in the folder of this day. */
+  /** Takes away what processes that were killed have left unfinished. To be called now and then. Never throws. */
   async clean(): Promise<void> {
-    await this.#files.list(join(this.#directory, dayOf(this.#now()))).catch(() => {});
+    const before = this.#now().getTime() - ABANDONED;
+    const names = await readdir(this.#directory).catch(() => []);
+    const days = names.filter((name) => /^\d{6}$/.test(name)).sort();
+    for (const day of days.slice(-MOST_DAYS)) {
+      // A folder that cannot be read, or is none, is no reason to leave the others as they are.
+      await this.#files.removeUnfinished(join(this.#directory, day), before).catch(() => {});
+    }
   }
 
   /** @returns false when there is a file of that name */

@@ -19,12 +19,15 @@ const HOPELESS: ReadonlySet<number> = new Set([65, 67, 68]);
  * Gives a mail to sendmail (decisions 6): an argument vector, a fixed environment, the null sender, a deadline.
  * @param recipients such as `mailableAddress` passes
  * @param mail header and body with LF line ends
+ * @param patience milliseconds
  */
 export async function sendByProgram(
   program: string,
   recipients: readonly string[],
   mail: Uint8Array,
+  patience = PATIENCE,
 ): Promise<SendResult> {
+  const begun = performance.now();
   try {
     const child = Bun.spawn([program, "-i", "-f", "<>", "--", ...recipients], {
       cwd: "/",
@@ -32,7 +35,7 @@ export async function sendByProgram(
       stdin: mail,
       stdout: "ignore",
       stderr: "pipe",
-      timeout: PATIENCE,
+      timeout: patience,
       killSignal: "SIGKILL",
     });
     const words = beginning(child.stderr);
@@ -40,8 +43,10 @@ export async function sendByProgram(
     // What it has left running in the background may hold its standard error open.
     const said = await Promise.race([words, Bun.sleep(LAST_WORDS).then(() => "")]);
     if (status === 0) return { kind: "sent" };
-    const how =
+    const hung = child.signalCode === "SIGKILL" && performance.now() - begun >= patience;
+    const ended =
       child.signalCode === null ? `ended with status ${status}` : `was ended by ${child.signalCode}`;
+    const how = hung ? `was ended after ${patience / 1000} s, for it hung` : ended;
     const reason = `${program} ${how}${said === "" ? "" : `: ${said}`}`;
     return { kind: HOPELESS.has(status) && child.signalCode === null ? "never" : "later", reason };
   } catch (error) {

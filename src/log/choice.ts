@@ -22,6 +22,11 @@ export interface LogSettings {
   readonly debugLevel: number;
 }
 
+/** A trace that is asked for is shown: it is of the level of LogVerbose. */
+export function isVerbose({ verbose, debugLevel }: Pick<LogSettings, "verbose" | "debugLevel">): boolean {
+  return verbose || debugLevel > 0;
+}
+
 /** What else decides where the log goes. */
 export interface LogFacts {
   readonly foreground: boolean;

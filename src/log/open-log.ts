@@ -1,6 +1,6 @@
 import { EXIT, StartError } from "../cli/start-error.ts";
 import type { AppendedFile, Output } from "../os/log-output.ts";
-import { chooseSinks, type LogSettings, wantsFile } from "./choice.ts";
+import { chooseSinks, isVerbose, type LogSettings, wantsFile } from "./choice.ts";
 import type { LogEvent, OpenSink } from "./event.ts";
 import { FileSink, lostEvent, standardErrorSink } from "./line-sinks.ts";
 import { createLog, type Log } from "./log.ts";
@@ -75,11 +75,6 @@ export function openLog(first: LogSettings, edge: LogEdge): OpenedLog {
       sinks = NONE;
     },
   };
-}
-
-/** A trace that is asked for is shown: it is of the level of LogVerbose. */
-function isVerbose({ verbose, debugLevel }: LogSettings): boolean {
-  return verbose || debugLevel > 0;
 }
 
 function listOf({ standardError, syslog, file }: Sinks): OpenSink[] {

@@ -61,15 +61,20 @@ const MAX_JSON = 4000;
 const MAX_LIST = 20;
 /** The least that texts are cut to; with the few fields that events have this always fits. */
 const SHORTEST = 16;
+/** Characters of a text that fit whatever they are: a control character has six bytes. */
+const LAST_RESORT = 600;
 
 /** One JSON object: who and when, then the event's fields or, without any, its text. */
 function jsonLine(event: LogEvent, at: Date, { program, pid }: Speaker): string {
   const head = { time: at.toISOString(), level: event.level, program, pid };
   const said = event.fields ?? { text: event.text };
-  for (let most = MAX_JSON; ; most = Math.floor(most / 2)) {
-    const line = harmlessJson(JSON.stringify({ ...head, ...shortenedFields(said, most) }));
-    if (most <= SHORTEST || Buffer.byteLength(line) <= MAX_JSON) return line;
+  for (let most = MAX_JSON; most >= SHORTEST; most = Math.floor(most / 2)) {
+    // What the fields are named comes from a child: they do not take the place of who speaks, and when.
+    const line = harmlessJson(JSON.stringify({ ...head, ...shortenedFields(said, most), ...head }));
+    if (Buffer.byteLength(line) <= MAX_JSON) return line;
   }
+  // More fields than any event of ours has.
+  return harmlessJson(JSON.stringify({ ...head, text: shortText(event.text, LAST_RESORT) }));
 }
 
 function shortenedFields(fields: Readonly<Record<string, LogValue>>, most: number): object {

@@ -12,21 +12,31 @@ export interface Frame {
 
 const LENGTH_BYTES = 4;
 const FIRST_ROOM = 512;
+/** Bytes of a frame that are worth being handed out before the rest has come. */
+const WORTH_A_PIECE = 4096;
 
 /**
  * Cuts a stream of bytes into milter frames (uint32 length that counts the letter, letter, data).
  *
  * A frame that lies whole in what was pushed is handed out as a view, without a copy. Of one that is cut
- * only what has arrived is kept, so that a peer that promises much and sends little costs little.
+ * only what has arrived is kept, so that a peer that promises much and sends little costs little. Frames of one letter
+ * may be handed out piece by piece instead, so that nothing of a long one has to be kept.
  */
 export class FrameDecoder {
   readonly #maxLength: number;
+  readonly #streamed: number | null;
+  /** Bytes that are still to come of a frame that is handed out in pieces. */
+  #owed = 0;
   #kept: Uint8Array = new Uint8Array(0);
   #keptLength = 0;
 
-  /** @param maxData longest data accepted after the letter, in bytes */
-  constructor(maxData: number = MAX_FRAME_DATA) {
+  /**
+   * @param maxData longest data accepted after the letter, in bytes
+   * @param streamed letter of the frames that may be handed out in pieces
+   */
+  constructor(maxData: number = MAX_FRAME_DATA, streamed: number | null = null) {
     this.#maxLength = maxData + 1;
+    this.#streamed = streamed;
   }
 
   /** Bytes of an unfinished frame that are held: at most the longest frame. */
@@ -41,12 +51,19 @@ export class FrameDecoder {
 
   /**
    * Takes bytes and hands each finished frame to `onFrame`, in order. `onFrame` answers false to stop (the
-   * connexion is over): the rest is dropped.
+   * connexion is over): the rest is dropped. `more` tells that what was handed out is not the frame's end.
    * @throws MilterError `MILTER_FRAME_LENGTH` when a length is zero or over the limit
    */
-  push(bytes: Uint8Array, onFrame: (frame: Frame) => boolean): void {
+  push(bytes: Uint8Array, onFrame: (frame: Frame, more: boolean) => boolean): void {
     let at = 0;
     while (at < bytes.length) {
+      if (this.#owed > 0) {
+        const data = bytes.subarray(at, at + this.#owed);
+        at += data.length;
+        this.#owed -= data.length;
+        if (!onFrame({ letter: this.#streamed ?? 0, data }, this.#owed > 0)) return;
+        continue;
+      }
       if (this.#keptLength > 0) {
         const taken = this.#complete(bytes, at);
         at += taken;
@@ -54,20 +71,27 @@ export class FrameDecoder {
         if (whole === 0) return;
         const frame = this.#frame(this.#kept, 0, whole);
         this.#keptLength = 0;
-        if (!onFrame(frame)) return;
+        if (!onFrame(frame, false)) return;
         // A long frame's room is given back: thousands of idle connexions must not each keep 64 kB.
         this.#kept = new Uint8Array(0);
         continue;
       }
       const whole = this.#whole(bytes, at, bytes.length - at);
       if (whole === 0) {
-        this.#keep(bytes.subarray(at));
+        if (this.#mayBePiece(bytes, at)) {
+          this.#owed = LENGTH_BYTES + readUint32(bytes, at) - (bytes.length - at);
+          onFrame(this.#frame(bytes, at, bytes.length - at), true);
+        } else this.#keep(bytes.subarray(at));
         return;
       }
       const frame = this.#frame(bytes, at, whole);
       at += whole;
-      if (!onFrame(frame)) return;
+      if (!onFrame(frame, false)) return;
     }
+  }
+
+  #mayBePiece(bytes: Uint8Array, at: number): boolean {
+    return bytes.length - at >= WORTH_A_PIECE && bytes[at + LENGTH_BYTES] === this.#streamed;
   }
 
   /** Bytes of the whole frame that begins at `at`, or 0 while it is not whole. */

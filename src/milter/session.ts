@@ -1,4 +1,4 @@
-import { Command, Step } from "./codes.ts";
+import { Command, MAX_FRAME_DATA, Step } from "./codes.ts";
 import { decodeCommand, type MtaCommand } from "./commands.ts";
 import { type Frame, FrameDecoder } from "./frame.ts";
 import { MacroTable } from "./macros.ts";
@@ -66,7 +66,7 @@ const NO_REPLY: Partial<Record<MtaCommand["kind"], number>> = {
  */
 export class MilterSession {
   readonly macros = new MacroTable();
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
   readonly #wanted: Wanted;
   readonly #handler: SessionHandler;
   readonly #port: SessionPort;
@@ -75,6 +75,8 @@ export class MilterSession {
   #steps = 0;
   #closed = false;
   #skipping = false;
+  /** A chunk that has begun is handed on to its end: its bytes are counted. */
+  #inChunk = false;
   #out: Uint8Array[] = [];
   /** A verdict of an early stage: what follows of that connexion or message is answered with it. */
   #connexionVerdict: Verdict = CONTINUE;
@@ -89,6 +91,8 @@ export class MilterSession {
     this.#wanted = wanted;
     this.#port = port;
     this.#trace = trace;
+    // A trace is to show whole chunks.
+    this.#decoder = new FrameDecoder(MAX_FRAME_DATA, trace === null ? Command.body : null);
     this.#handler = makeHandler(this);
   }
 
@@ -100,7 +104,7 @@ export class MilterSession {
   receive(bytes: Uint8Array): void {
     if (this.#closed) return;
     try {
-      this.#decoder.push(bytes, (frame) => this.#take(frame));
+      this.#decoder.push(bytes, (frame, more) => this.#take(frame, more));
       this.#flush();
     } catch (error) {
       if (!(error instanceof MilterError)) throw error;
@@ -124,7 +128,10 @@ export class MilterSession {
 
   /** Tells a waiting MTA that the verdict is on its way; it may be told only then (SMFIR_PROGRESS). */
   progress(): void {
-    if (this.#state === "verdictDue" && !this.#closed) this.#send(PROGRESS);
+    if (this.#state !== "verdictDue" || this.#closed) return;
+    // Behind whatever is to be said before it.
+    this.#out.push(PROGRESS);
+    this.#flush();
   }
 
   /** The socket is gone. */
@@ -136,7 +143,8 @@ export class MilterSession {
     this.#handler.end();
   }
 
-  #take(frame: Frame): boolean {
+  /** @param more whether the rest of a body chunk is still to come: it is answered then */
+  #take(frame: Frame, more: boolean): boolean {
     // The way of most bytes: a body chunk needs no decoding.
     const command: MtaCommand =
       frame.letter === Command.body ? { kind: "body", bytes: frame.data } : decodeCommand(frame);
@@ -151,7 +159,9 @@ export class MilterSession {
       if (command.kind !== "mail") this.#endMessage();
     }
     this.#state = after;
-    this.#dispatch(command);
+    if (more) this.#verdictOn(command);
+    else this.#dispatch(command);
+    this.#inChunk = more;
     return !this.#closed;
   }
 
@@ -238,7 +248,7 @@ export class MilterSession {
   }
 
   #onBody(bytes: Uint8Array): Verdict {
-    if (!this.#skipping && this.#handler.body(bytes) === "skip") {
+    if ((!this.#skipping || this.#inChunk) && this.#handler.body(bytes) === "skip") {
       this.#skipping = (this.#steps & Step.skip) !== 0;
     }
     return CONTINUE;

@@ -7,6 +7,9 @@ const WORD_BYTES = 42;
 /** Characters of a free text in a header of ours. */
 const LONGEST_TEXT = 500;
 
+/** Characters of a name in front of an address: within quotes it cannot be folded, and may become twice as long. */
+const LONGEST_NAME = 400;
+
 /** A header field: its name, and a value that is ready for a message, folded with LF and blanks. */
 export type Field = readonly [name: string, value: string];
 
@@ -43,7 +46,7 @@ export function fromField(text: string, host: string): Field {
 }
 
 function displayName(name: string): string {
-  const bare = name.replace(/^"(.*)"$/, "$1");
+  const bare = name.replace(/^"(.*)"$/, "$1").slice(0, LONGEST_NAME);
   if (/[^\x20-\x7e]/.test(bare)) return encodedText(bare);
   if (/^[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+$/.test(bare) && !bare.includes("=?")) return bare;
   return `"${bare.replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;

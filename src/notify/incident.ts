@@ -18,6 +18,8 @@ export interface Incident {
   readonly clientAddress: string;
   /** The MTA's own words on the client (macro `_`), or "". */
   readonly clientWords: string;
+  /** The Received: line that may name the infected machine (CB 7.3), or "". */
+  readonly origin: string;
   /** The MTA's name for itself (macro `j`), or "". */
   readonly mtaHost: string;
   /** The macros that the template asks for. */

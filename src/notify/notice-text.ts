@@ -54,7 +54,7 @@ export function noticeText(incident: Incident, rules: NoticeRules, facts: Notice
       ? []
       : [`A copy is kept in this file:\n\n    ${shownText(facts.keptAs, 1000)}`]),
     `It was brought by ${clientText(incident)}.`,
-    ...(facts.header === null ? [] : [headerPart(incident, facts.header)]),
+    ...(facts.header === null ? originPart(incident) : [headerPart(incident, facts.header)]),
     "No person has written this notice; the virus filter of the mail server sends it.",
   ];
   return `${parts.join("\n\n")}\n`;
@@ -77,6 +77,14 @@ function senderText(incident: Incident): string {
 function clientText({ clientHost, clientAddress }: Incident): string {
   const host = shownText(clientHost);
   return clientAddress === "" ? host || "a program on this machine" : `${host} [${shownText(clientAddress)}]`;
+}
+
+/** Who sees no header learns at least which machine may be infected. */
+function originPart({ origin }: Incident): string[] {
+  if (origin === "") return [];
+  return [
+    `The infected machine may be the one of this line of its header:\n\n    ${shownText(origin, 1000)}`,
+  ];
 }
 
 function headerPart(incident: Incident, header: string): string {

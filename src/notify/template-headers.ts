@@ -15,9 +15,9 @@ const REFUSED = /^(to|cc|bcc|from|resent-.*|x-clamav-milter-code)$/i;
  */
 export function parseTemplateHeaders(text: string): readonly Field[] {
   const fields: [string, string][] = [];
-  const lines = text.replaceAll("\r\n", "\n").replace(/\n+$/, "").split("\n");
+  const lines = text.replaceAll("\r\n", "\n").split("\n");
+  while (lines.at(-1) === "") lines.pop();
   for (const [at, line] of lines.entries()) {
-    if (line === "" && lines.length === 1) return [];
     const fail = (why: string): never => {
       throw new TemplateHeadersError(`line ${at + 1}: ${why}`);
     };

@@ -175,7 +175,7 @@ export function dieWithParent(signal: number): void {
   check("prctl", libc.prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0));
 }
 
-/** What `ps -o comm` and `pkill` call this process; the kernel keeps 15 bytes. */
+/** What `ps -o comm` and `pkill` call this process, or `top -H` the calling thread; the kernel keeps 15 bytes. */
 export function nameProcess(name: string): void {
   const bytes = Buffer.from(`${name}\0`, "latin1");
   check("prctl", libc.prctl(PR_SET_NAME, ptr(bytes), 0, 0, 0));

@@ -1,6 +1,6 @@
 /** Files in memory, sealed: what a scanner is passed cannot be changed by whoever has passed it. */
 import { dlopen, FFIType, ptr } from "bun:ffi";
-import { writeSync } from "node:fs";
+import { writeSync, writevSync } from "node:fs";
 import { check, closeDescriptor } from "./libc.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -16,20 +16,44 @@ const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE of fcntl.h. */
 const ALL_SEALS = 1 | 2 | 4 | 8;
+/** IOV_MAX of Linux is 1024. */
+const MOST_AT_ONCE = 512;
 /** What /proc shows of the file; kept alive, since its address is handed out. */
 const NAME: Uint8Array = Buffer.from("clamav-milter\0");
+
+/**
+ * The descriptor of an empty file in memory, to be sealed when it is complete.
+ * @throws OsError of the system call that failed
+ */
+export function openMemoryFile(): number {
+  return check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+}
+
+/**
+ * From now on nobody can change it.
+ * @throws OsError of the system call that failed
+ */
+export function sealMemoryFile(fd: number): void {
+  check("fcntl", libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS));
+}
 
 /**
  * The descriptor of a file in memory with these bytes, which nobody can change any more.
  * @throws OsError or Error of the system call that failed
  */
 export function sealedFile(parts: Iterable<Uint8Array>): number {
-  const fd = check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const fd = openMemoryFile();
   try {
-    for (const part of parts) {
-      for (let at = 0; at < part.length; ) at += writeSync(fd, part, at, part.length - at);
+    const all = [...parts];
+    // Memory takes all at once, and if it once does not, the rest follows.
+    let written = all.length > 1 ? writevSync(fd, all.slice(0, MOST_AT_ONCE)) : 0;
+    for (const part of all) {
+      for (let at = Math.min(written, part.length); at < part.length; ) {
+        at += writeSync(fd, part, at, part.length - at);
+      }
+      written = Math.max(0, written - part.length);
     }
-    check("fcntl", libc.fcntl(fd, F_ADD_SEALS, ALL_SEALS));
+    sealMemoryFile(fd);
     return fd;
   } catch (error) {
     closeDescriptor(fd);

@@ -1,4 +1,4 @@
-import { bareAddress } from "./mail-address.ts";
+import { bareAddress, withoutBlanks } from "./mail-address.ts";
 
 /** Addresses whose mail is not scanned, as `bareAddress` writes them. */
 export interface Whitelist {
@@ -32,7 +32,7 @@ export function parseWhitelist(text: string): WhitelistText {
   const to: string[] = [];
   const faults: { line: number; reason: string }[] = [];
   for (const [at, raw] of text.split("\n").entries()) {
-    const line = raw.trim();
+    const line = withoutBlanks(raw);
     if (line === "" || /^[#:!]/.test(line)) continue;
     const [, prefix = "", rest = line] = /^(to|from)\s*:(.*)$/i.exec(line) ?? [];
     const address = bareAddress(rest);
@@ -47,7 +47,7 @@ export function parseWhitelist(text: string): WhitelistText {
 function faultOf(address: string): string | null {
   if (address === "") return "an address is missing";
   if (address.length > LONGEST) return `longer than ${LONGEST} characters`;
-  if (/[\s\0-\x1f\x7f<>]/.test(address))
+  if (/[\0-\x20\x7f<>]/.test(address))
     return "expected one address, <user@example.org>, To: or From: before it";
   return null;
 }

@@ -1,7 +1,7 @@
 /** Comments and quoted strings of a header value: commas and brackets in them mean nothing. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 const COMMENT = /\((?:[^()\\]|\\.)*\)/g;
-const ADDRESS = /^[^\s<>,;:@"]+@([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))$/;
+const ADDRESS = /^[^\s<>()[\]\\,;:@"]+@([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))$/;
 
 /**
  * The one author of a message, by its From: header lines. Null when there are several, or none that can be read:
@@ -14,7 +14,8 @@ export function authorOf(values: readonly string[]): string | null {
   // Quoted local parts are left out with all other quoted text: such an author is none.
   const bare = value.replaceAll(QUOTED, " ").replaceAll(COMMENT, " ").replaceAll(/\r?\n/g, " ").trim();
   const brackets = [...bare.matchAll(/<([^<>]*)>/g)];
-  if (/[,;:]/.test(bare) || brackets.length > 1) return null;
+  // A quote or comment without its end: how far it goes is anybody's guess.
+  if (/[,;:"()\\]/.test(bare) || brackets.length > 1) return null;
   const address = brackets.length === 1 ? (brackets[0]?.[1] ?? "").trim() : bare;
   if (brackets.length === 1 && !bare.endsWith(">")) return null;
   return ADDRESS.test(address) ? address : null;

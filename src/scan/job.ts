@@ -35,8 +35,8 @@ const PAUSES = [300, 1000];
 const MOST_DEATHS = 5;
 /** From so many deaths on it is looked at alone. */
 const SUSPECT = 2;
-/** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT). */
-const TIME_LIMIT = /Time limit reached$/;
+/** What libclamav says when MaxScanTime is over (cl_strerror of CL_ETIMEOUT), up to 0.105 and since. */
+const TIME_LIMIT = /(Time limit reached|Exceeded time limit)$/;
 
 /** What has happened to a message so far. */
 interface Troubles {
@@ -174,6 +174,8 @@ function named(verdict: ScanVerdict, deaths: number): ScanVerdict {
 async function mayTryAgain(world: ScanWorld, troubles: Troubles, deadline: number): Promise<boolean> {
   if (troubles.deaths >= deadly(world) || world.now() >= deadline) return false;
   if (!wasEverywhere(troubles, world)) return true;
+  // It would hold each of them for as long again.
+  if (isEndless(troubles, world, deadline)) return false;
   const pause = PAUSES[troubles.rounds++];
   if (pause === undefined || world.now() + pause >= deadline) return false;
   troubles.tried.clear();

@@ -5,8 +5,13 @@ import type { SpoolFile } from "./spool.ts";
 /**
  * A spool file on an open descriptor.
  * @param release gets the descriptor back, emptied for the next message, or null when that failed and it was closed
+ * @param onLend is called before the file is handed out
  */
-export function spoolFileOn(fd: number, release: (fd: number | null) => void): SpoolFile {
+export function spoolFileOn(
+  fd: number,
+  release: (fd: number | null) => void,
+  onLend: () => void = () => {},
+): SpoolFile {
   let end = 0;
   let lent = false;
   return {
@@ -16,6 +21,7 @@ export function spoolFileOn(fd: number, release: (fd: number | null) => void): S
     },
     read: (into, at) => readSync(fd, into, 0, into.length, at),
     lend() {
+      if (!lent) onLend();
       lent = true;
       return fd;
     },

@@ -1,3 +1,4 @@
+import type { BlockStock } from "./block-stock.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
 /** A file without a name, for what does not fit into memory. */
@@ -14,11 +15,17 @@ export interface SpoolFile {
 /** What a spool needs of the world. */
 export interface SpoolEdge {
   readonly budget: MemoryBudget;
+  readonly blocks: BlockStock;
   /**
    * A file; null when none is at hand at the moment, but one is on its way.
    * @throws Error when no file can be made
    */
   openFile(): SpoolFile | null;
+  /**
+   * A file in memory.
+   * @throws Error when none can be made
+   */
+  openMemory(): SpoolFile;
   /** A file in memory with these bytes, to be closed by `closeMemoryFile`. @throws Error when none can be made */
   memoryFile(parts: Iterable<Uint8Array>): number;
   closeMemoryFile(descriptor: number): void;
@@ -36,10 +43,17 @@ export class SpoolError extends Error {
 
 const FIRST_BLOCK = 4096;
 const LARGEST_BLOCK = 65_536;
-/** A message is held in memory up to about here, then it goes to a file. */
-const MEMORY_PER_MESSAGE = 256 * 1024;
-/** A message that waits for its file is held up to here. */
-const MEMORY_WITHOUT_FILE = 4 * 1024 * 1024;
+/** A message that comes in small pieces is held in blocks up to about here, then it goes to a file. */
+const IN_BLOCKS = 256 * 1024;
+/** What comes in pieces of this size goes to a file without another copy, but for short messages. */
+const DIRECT = 8192;
+const SHORT = 32 * 1024;
+/** The file is one in memory up to here, which costs much less than one on a disk. */
+const IN_MEMORY = 16 * 1024 * 1024;
+/** A message that waits for its file on the disk is held over the budget up to here. */
+const OVER_BUDGET = 4 * 1024 * 1024;
+/** By so much it grows in the budget. */
+const STEP = 256 * 1024;
 
 interface Block {
   readonly bytes: Buffer;
@@ -47,8 +61,8 @@ interface Block {
 }
 
 /**
- * The bytes of one message on their way to the scanner: in memory while they are few, then in a file. They can
- * be read as often as needed.
+ * The bytes of one message on their way to the scanner: in blocks while they are few, then in a file in memory, then
+ * in one on the disk. They can be read as often as needed.
  */
 export class Spool {
   readonly #edge: SpoolEdge;
@@ -57,6 +71,9 @@ export class Spool {
   #size = 0;
   #file: SpoolFile | null = null;
   #fileBytes = 0;
+  #onDisk = false;
+  /** Bytes of the budget that the file has while it is one in memory. */
+  #fileMemory = 0;
   #memoryFile: number | null = null;
 
   constructor(edge: SpoolEdge) {
@@ -68,19 +85,24 @@ export class Spool {
     return this.#size;
   }
 
-  /** Whether a file holds the message's first part. */
+  /** Whether a file, in memory or on the disk, holds the message's first part. */
   get inFile(): boolean {
     return this.#file !== null;
   }
 
   /** @throws SpoolError */
   append(bytes: Uint8Array): void {
+    if (bytes.length >= DIRECT && this.#goesToFile(bytes.length)) this.#write(bytes);
+    else this.#hold(bytes);
+    this.#size += bytes.length;
+  }
+
+  #hold(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       const block = this.#room();
       const count = Math.min(block.bytes.length - block.used, bytes.length - at);
       block.bytes.set(bytes.subarray(at, at + count), block.used);
       block.used += count;
-      this.#size += count;
       at += count;
     }
   }
@@ -101,16 +123,19 @@ export class Spool {
 
   /** The message in order, in pieces of 64 kB at most; they stay as they are until the spool is written to or closed. */
   *pieces(): Generator<Uint8Array, void> {
-    if (this.#file !== null) {
-      for (let at = 0; at < this.#fileBytes; ) {
-        const piece = Buffer.allocUnsafe(Math.min(LARGEST_BLOCK, this.#fileBytes - at));
-        const count = this.#file.read(piece, at);
-        if (count === 0) throw new SpoolError("the spool file is shorter than what was written to it");
-        at += count;
-        yield piece.subarray(0, count);
-      }
-    }
+    yield* this.#filePieces();
     for (const block of this.#blocks) yield block.bytes.subarray(0, block.used);
+  }
+
+  *#filePieces(): Generator<Uint8Array, void> {
+    if (this.#file === null) return;
+    for (let at = 0; at < this.#fileBytes; ) {
+      const piece = Buffer.allocUnsafe(Math.min(LARGEST_BLOCK, this.#fileBytes - at));
+      const count = this.#file.read(piece, at);
+      if (count === 0) throw new SpoolError("the spool file is shorter than what was written to it");
+      at += count;
+      yield piece.subarray(0, count);
+    }
   }
 
   /**
@@ -122,12 +147,7 @@ export class Spool {
       this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
       return this.#memoryFile;
     }
-    for (const block of this.#blocks) {
-      if (block.used === 0) continue;
-      this.#file.append(block.bytes.subarray(0, block.used));
-      this.#fileBytes += block.used;
-      block.used = 0;
-    }
+    this.#write();
     return this.#file.lend();
   }
 
@@ -136,8 +156,7 @@ export class Spool {
     if (this.#memoryFile !== null) this.#edge.closeMemoryFile(this.#memoryFile);
     this.#memoryFile = null;
     this.#giveBlocks();
-    this.#file?.close();
-    this.#file = null;
+    this.#closeFile();
     this.#fileBytes = 0;
     this.#size = 0;
   }
@@ -147,44 +166,98 @@ export class Spool {
     const last = this.#blocks.at(-1);
     if (last !== undefined && last.used < last.bytes.length) return last;
     const size = last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
-    if (this.#file === null && this.#held + size <= MEMORY_PER_MESSAGE && this.#edge.budget.take(size)) {
+    if (this.#file === null && this.#held + size <= IN_BLOCKS && this.#edge.budget.take(size)) {
       this.#held += size;
-    } else if (last !== undefined && this.#toFile()) {
+    } else if (last !== undefined) {
+      this.#toFile();
       const block = this.#blocks.at(-1);
       if (block !== undefined) return block;
     }
-    const block: Block = { bytes: Buffer.allocUnsafeSlow(size), used: 0 };
+    const block: Block = { bytes: this.#edge.blocks.take(size), used: 0 };
     this.#blocks.push(block);
     return block;
   }
 
-  /**
-   * Writes what is in memory to the file and keeps the largest block as its write buffer.
-   * @returns whether there is a file; without one the message stays in memory for now
-   */
-  #toFile(): boolean {
-    try {
-      this.#file ??= this.#edge.openFile();
-      if (this.#file === null) {
-        if (this.#size < MEMORY_WITHOUT_FILE) return false;
-        throw new Error("no spool file came in time");
-      }
-      for (const block of this.#blocks) {
-        this.#file.append(block.bytes.subarray(0, block.used));
-        this.#fileBytes += block.used;
-        block.used = 0;
-      }
-    } catch (error) {
-      throw new SpoolError(error);
-    }
-    this.#blocks.splice(0, this.#blocks.length - 1);
+  /** Writes what the blocks hold to the file, and keeps the largest as its write buffer. */
+  #toFile(): void {
+    this.#write();
+    for (const { bytes } of this.#blocks.splice(0, this.#blocks.length - 1)) this.#edge.blocks.give(bytes);
     const kept = this.#blocks[0]?.bytes.length ?? 0;
     this.#edge.budget.give(Math.max(0, this.#held - kept));
     this.#held = Math.min(this.#held, kept);
+  }
+
+  /** Whether so many bytes more, all at once, belong into the file. */
+  #goesToFile(more: number): boolean {
+    if (this.#file === null && this.#size + more > SHORT && this.#blocks.length > 0) this.#toFile();
+    return this.#file !== null;
+  }
+
+  /**
+   * Writes to the file: first what is held, then these.
+   * @throws SpoolError
+   */
+  #write(...more: readonly Uint8Array[]): void {
+    try {
+      const held = this.#blocks.filter(({ used }) => used > 0);
+      for (const bytes of [...held.map(({ bytes, used }) => bytes.subarray(0, used)), ...more]) {
+        this.#fileFor(bytes.length).append(bytes);
+        this.#fileBytes += bytes.length;
+      }
+      for (const block of held) block.used = 0;
+    } catch (error) {
+      throw new SpoolError(error);
+    }
+  }
+
+  /** The file, which is to take so many bytes more: in memory as long as there is room, on the disk from then on. */
+  #fileFor(more: number): SpoolFile {
+    if (this.#file !== null && this.#onDisk) return this.#file;
+    const end = this.#fileBytes + more;
+    if (!this.#memoryUpTo(end)) {
+      const disk = this.#moveToDisk();
+      if (disk !== null) return disk;
+      // It is on its way: until it comes the message is held over the budget.
+      if (end > OVER_BUDGET) throw new Error("no spool file came in time");
+    }
+    this.#file ??= this.#edge.openMemory();
+    return this.#file;
+  }
+
+  #memoryUpTo(end: number): boolean {
+    while (end > this.#fileMemory) {
+      if (this.#fileMemory >= IN_MEMORY || !this.#edge.budget.take(STEP)) return false;
+      this.#fileMemory += STEP;
+    }
     return true;
   }
 
+  /** @throws Error when the disk takes no more */
+  #moveToDisk(): SpoolFile | null {
+    const disk = this.#edge.openFile();
+    if (disk === null) return null;
+    try {
+      for (const piece of this.#filePieces()) disk.append(piece);
+    } catch (error) {
+      disk.close();
+      throw error;
+    }
+    this.#closeFile();
+    this.#file = disk;
+    this.#onDisk = true;
+    return disk;
+  }
+
+  #closeFile(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#onDisk = false;
+    this.#edge.budget.give(this.#fileMemory);
+    this.#fileMemory = 0;
+  }
+
   #giveBlocks(): void {
+    for (const { bytes } of this.#blocks) this.#edge.blocks.give(bytes);
     this.#edge.budget.give(this.#held);
     this.#held = 0;
     this.#blocks = [];

@@ -82,7 +82,8 @@ function targetsOf(part: Part): Part[] {
 }
 
 function isText(part: Part, type: string): boolean {
-  return part.type === type && part.disposition !== "attachment";
+  // What is neither shown in its place nor attached is attached (RFC 2183, 2.8).
+  return part.type === type && part.hasContent && ["", "inline"].includes(part.disposition);
 }
 
 function changeOf(part: Part, text: string, signature: string): Change | null {

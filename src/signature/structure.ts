@@ -10,6 +10,8 @@ export interface Part {
   readonly disposition: string;
   /** Header field names of the part, lower case. */
   readonly fields: ReadonlySet<string>;
+  /** Whether the header has its end: what is put behind one that has none would be a part of it. */
+  readonly hasContent: boolean;
   readonly start: number;
   /** Behind the last byte of the content; the line end in front of a boundary is not part of it (RFC 2046, 5.1.1). */
   readonly end: number;
@@ -36,21 +38,22 @@ export function partsOf(message: string): Part {
 
 function readPart(message: string, from: number, end: number, usual: string, depth: number): Part {
   if (depth === 0) throw new StructureError("parts within parts without end");
-  const { fields, start } = readHeader(message, from, end);
-  const one = (name: string): string => {
+  const { fields, start, hasContent } = readHeader(message, from, end);
+  const one = (name: string): string | null => {
     const values = fields.filter(([each]) => each === name);
     if (values.length > 1) throw new StructureError(`more than one ${name}`);
-    return values[0]?.[1] ?? "";
+    return values[0]?.[1] ?? null;
   };
   const { type, parameters } = contentType(one("content-type"), usual);
-  const encoding = one("content-transfer-encoding").replace(COMMENTS, "").trim().toLowerCase() || "7bit";
-  const [disposition = ""] = one("content-disposition").toLowerCase().trim().split(/[;\s]/);
+  const encoding = bareWord(one("content-transfer-encoding") ?? "7bit");
+  const disposition = bareWord((one("content-disposition") ?? "").split(";", 1)[0] ?? "");
   const part = {
     type,
     parameters,
     encoding,
     disposition,
     fields: new Set(fields.map(([name]) => name)),
+    hasContent,
     start,
     end,
   };
@@ -94,37 +97,55 @@ function lineEndBefore(message: string, at: number): number {
 }
 
 /** Header fields with lower-case names and unfolded values, and where the content begins. */
-function readHeader(
-  message: string,
-  from: number,
-  end: number,
-): { fields: [string, string][]; start: number } {
+interface Header {
+  readonly fields: [string, string][];
+  readonly start: number;
+  readonly hasContent: boolean;
+}
+
+function readHeader(message: string, from: number, end: number): Header {
   const fields: [string, string][] = [];
   for (let at = from; at < end; ) {
     if (at - from > LONGEST_HEADER) throw new StructureError("a very long header");
     const feed = message.indexOf("\n", at);
     const next = feed < 0 || feed >= end ? end : feed + 1;
     const line = message.slice(at, next).replace(/\r?\n$/, "");
-    if (line === "") return { fields, start: next };
+    if (line === "") return { fields, start: next, hasContent: true };
     const last = fields.at(-1);
     if (/^[ \t]/.test(line) && last !== undefined) last[1] += line;
     else {
       const colon = line.indexOf(":");
-      if (colon <= 0) throw new StructureError("a header line without a name");
-      fields.push([line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1)]);
+      const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
+      if (name === "") throw new StructureError("a header line without a name");
+      // Some readers do not know a name with a blank behind it.
+      if (name.startsWith("content-") && name.length !== colon)
+        throw new StructureError("a blank behind a name");
+      fields.push([name, line.slice(colon + 1)]);
     }
     at = next;
   }
-  return { fields, start: end };
+  return { fields, start: end, hasContent: false };
 }
 
 const COMMENTS = /\([^()]*\)/g;
-const PARAMETER = /;\s*([^\s=;]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/g;
+/** Blanks are those of RFC 5322: A0 is one for us, and a letter for others. */
+const PARAMETER = /;[ \t]*([^ \t=;]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t;"]+))/g;
 
-function contentType(value: string, usual: string): Pick<Part, "type" | "parameters"> {
-  if (value.trim() === "") return { type: usual, parameters: {} };
-  const type = value.split(";", 1)[0]?.replace(COMMENTS, "").trim().toLowerCase() ?? "";
+/** A word of a header without comments, in lower case. */
+function bareWord(text: string): string {
+  const bare = text.replace(COMMENTS, "");
+  const word = /^[ \t]*([!-~]+)[ \t]*$/.exec(bare)?.[1];
+  return word?.toLowerCase() ?? (/[^ \t]/.test(bare) ? "unknown" : "");
+}
+
+function contentType(value: string | null, usual: string): Pick<Part, "type" | "parameters"> {
+  if (value === null) return { type: usual, parameters: {} };
+  const type = bareWord(value.split(";", 1)[0] ?? "");
   if (!/^[\w.+-]+\/[\w.+-]+$/.test(type)) throw new StructureError("a Content-Type that cannot be read");
+  // What is left over, others may read as a part of a parameter.
+  const listed = value.includes(";") ? value.slice(value.indexOf(";")) : "";
+  if (/[^ \t;]/.test(listed.replaceAll(PARAMETER, "").replace(COMMENTS, "")))
+    throw new StructureError("parameters that cannot be read");
   const parameters: Record<string, string> = Object.create(null);
   for (const [, name = "", quoted, plain] of value.matchAll(PARAMETER)) {
     const key = name.toLowerCase();

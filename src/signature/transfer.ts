@@ -38,9 +38,9 @@ function insertBase64(content: string, place: Place): string | null {
 
 /** In quoted-printable only what is inserted is new; soft line breaks hold it apart from the rest. */
 function insertQuoted(content: string, place: Place): string | null {
-  const { decoded, offsets } = decodeQuoted(content);
+  const { decoded, offsetOf } = decodeQuoted(content);
   const { at, text } = place(decoded);
-  const offset = offsets[at] ?? content.length;
+  const offset = offsetOf(at);
   const before = content.slice(0, offset);
   const after = content.slice(offset);
   const opening = before === "" || /\n$/.test(before) ? "" : "=\r\n";
@@ -49,22 +49,45 @@ function insertQuoted(content: string, place: Place): string | null {
   return before + opening + quoted + closing + after;
 }
 
-/** A decoded text, and for each of its characters where it begins in the encoded one. */
-function decodeQuoted(content: string): { decoded: string; offsets: readonly number[] } {
-  let decoded = "";
-  const offsets: number[] = [];
-  for (let at = 0; at < content.length; ) {
-    const soft = /^=[ \t]*\r?\n/.exec(content.slice(at, at + 80))?.[0];
-    if (soft !== undefined) {
-      at += soft.length;
-      continue;
-    }
-    const code = /^=([0-9A-Fa-f]{2})/.exec(content.slice(at, at + 3))?.[1];
-    offsets.push(at);
-    decoded += code === undefined ? content.charAt(at) : String.fromCharCode(Number.parseInt(code, 16));
-    at += code === undefined ? 1 : 3;
+interface Quoted {
+  readonly decoded: string;
+  /** Where the character that is decoded to the one at `at` begins in the encoded text. */
+  offsetOf(at: number): number;
+}
+
+/** A soft line break, or a byte as two digits. */
+const ESCAPE = /=(?:[ \t]*\r?\n|([0-9A-Fa-f]{2}))/g;
+
+/** What stands between the escapes is taken as a whole: a text of 16 MB has no time for each of its characters. */
+function decodeQuoted(content: string): Quoted {
+  const pieces: string[] = [];
+  /** Where pieces begin, decoded and encoded, in turns. */
+  const begins: number[] = [];
+  let length = 0;
+  const add = (piece: string, from: number): void => {
+    if (piece === "") return;
+    begins.push(length, from);
+    pieces.push(piece);
+    length += piece.length;
+  };
+  let at = 0;
+  for (const found of content.matchAll(ESCAPE)) {
+    add(content.slice(at, found.index), at);
+    if (found[1] !== undefined) add(String.fromCharCode(Number.parseInt(found[1], 16)), found.index);
+    at = found.index + found[0].length;
   }
-  return { decoded, offsets };
+  add(content.slice(at), at);
+  const offsetOf = (wanted: number): number => {
+    if (wanted >= length) return content.length;
+    let low = 0;
+    for (let high = begins.length / 2; high - low > 1; ) {
+      const middle = (low + high) >>> 1;
+      if ((begins[2 * middle] ?? 0) <= wanted) low = middle;
+      else high = middle;
+    }
+    return (begins[2 * low + 1] ?? 0) + wanted - (begins[2 * low] ?? 0);
+  };
+  return { decoded: pieces.join(""), offsetOf };
 }
 
 /** CRLF ends a line; what is not plain is encoded, and long lines are broken softly. */

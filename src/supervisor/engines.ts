@@ -35,6 +35,8 @@ interface Engine {
   loaded: Extract<FromEngine, { type: "loaded" }> | null;
   /** Why it cannot be used, in its own words. */
   unusable: string | null;
+  /** A thread of it does not come back. */
+  stuck: boolean;
   timer: ReturnType<typeof setTimeout> | null;
 }
 
@@ -59,6 +61,8 @@ export class Engines {
   #again = false;
   #told = "";
   readonly #troubleTold = new Map<string | null, number>();
+  /** Whether the last that served finds the test virus: one that does not takes over from none that does. */
+  #found = false;
   /** Whether any engine has ever served. */
   #served = false;
   #stopped = false;
@@ -134,7 +138,7 @@ export class Engines {
       this.#failed(`no temporary directory for scans can be made: ${messageOf(error)}`);
       return;
     }
-    const engine: Engine = { options, role: null, loaded: null, unusable: null, timer: null };
+    const engine: Engine = { options, role: null, loaded: null, unusable: null, stuck: false, timer: null };
     this.#loading = engine;
     this.#rememberDatabase();
     startRole("engine", [], this.#eventsOf(engine)).then(
@@ -174,6 +178,7 @@ export class Engines {
     else if (message.type === "idle" && this.#leaving.has(engine)) role.kill();
     else if (message.type === "stuck" && engine === this.#serving) {
       log("error", `engine ${role.pid} does not come back from a message: another takes its place`);
+      engine.stuck = true;
       if (this.#loading === null) this.#load();
     } else if (message.type === "temporary") {
       this.#onTemporary(message.problem);
@@ -200,8 +205,8 @@ export class Engines {
       return;
     }
     const old = this.#serving;
-    if (old?.loaded?.finds === true && !loaded.finds) {
-      engine.unusable = "it does not find the test virus that the one in use finds";
+    if (this.#found && !loaded.finds) {
+      engine.unusable = "it does not find the test virus, which was found before";
       role.kill();
       return;
     }
@@ -210,6 +215,7 @@ export class Engines {
     this.#serving = engine;
     this.#told = "";
     this.#served = true;
+    this.#found = loaded.finds;
     if (old !== null) this.#dismiss(old);
     this.#listen(role);
     log("info", `virus database loaded: ${loaded.signatures} signatures, ${loaded.version}`);
@@ -263,6 +269,7 @@ export class Engines {
     if (this.#serving !== null) {
       log("error", `the virus database stays as it was: ${reason}`);
       if (this.#again) this.#load();
+      else if (this.#serving.stuck) this.#loadLater();
       return;
     }
     this.#closeListener();
@@ -274,6 +281,10 @@ export class Engines {
     if (reason !== this.#told) log("error", `nothing can be scanned: ${reason}`);
     this.#told = reason;
     this.#started.resolve();
+    this.#loadLater();
+  }
+
+  #loadLater(): void {
     this.#youngDeaths++;
     this.#loadIn(respawnPause(this.#youngDeaths));
   }

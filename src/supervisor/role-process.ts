@@ -7,6 +7,7 @@ import { ROLES, type RoleName } from "../ipc/role.ts";
 import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { startHeart } from "./heart.ts";
 
 /** A process in a role, as the supervisor sees it. */
 export interface RoleProcess {
@@ -45,10 +46,6 @@ export interface RoleEvents {
 }
 
 const SIGKILL = 9;
-/** A heartbeat every so often; a role that leaves them unanswered for longer than the patience hangs. */
-const HEARTBEAT = 1000;
-const HEARTBEAT_PATIENCE = 5000;
-const LATE_ANSWER = 3000;
 
 /**
  * Starts a process: the same executable in another role, with a clean environment, and with nothing open but its
@@ -83,7 +80,7 @@ export async function startRole(
     events.onOffence(role, what);
     role.kill();
   };
-  const heart = startHeart(() => role.send({ type: "ping" }), offend);
+  const heart = startHeart(started.pid, () => role.send({ type: "ping" }), offend);
   try {
     channel = await openChannel(ours, {
       onMessage: (message) => {
@@ -171,43 +168,6 @@ function roleEnvironment(name: RoleName): Record<string, string> {
     LANG: "C.UTF-8",
     ...(zone === undefined ? {} : { TZ: zone }),
     ...(name === "engine" && libraries !== undefined ? { LD_LIBRARY_PATH: libraries } : {}),
-  };
-}
-
-interface Heart {
-  readonly beating: boolean;
-  /** From now on silence counts: until a role is ready it has longer, and its place watches that. */
-  start(): void;
-  beat(): void;
-  stop(): void;
-}
-
-/** Sends heartbeats and complains when they are not answered. */
-function startHeart(ping: () => void, onSilence: (what: string) => void): Heart {
-  let answeredAt = performance.now();
-  let lookedAt = answeredAt;
-  let counts = false;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    // When this process was stopped itself, nobody had a chance to answer.
-    if (!counts || now - lookedAt > 2 * HEARTBEAT) answeredAt = now;
-    lookedAt = now;
-    if (now - answeredAt > HEARTBEAT_PATIENCE) {
-      clearInterval(timer);
-      onSilence(`does not answer for ${HEARTBEAT_PATIENCE / 1000} s`);
-    } else ping();
-  }, HEARTBEAT);
-  return {
-    get beating() {
-      return performance.now() - answeredAt < LATE_ANSWER;
-    },
-    start: () => {
-      counts = true;
-    },
-    beat: () => {
-      answeredAt = performance.now();
-    },
-    stop: () => clearInterval(timer),
   };
 }
 

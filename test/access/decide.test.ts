@@ -222,3 +222,20 @@ describe("whether a name is needed", () => {
     },
   );
 });
+
+describe("files that name each other", () => {
+  const paths = Array.from({ length: 14 }, (_, at) => `/f${at}`);
+  const naming = (last: string) =>
+    Object.fromEntries(paths.map((path, at) => [path, `${paths.join(" ")} ${at === 13 ? last : ""}`]));
+
+  test("are looked into once each", () => {
+    const started = performance.now();
+    expect(decide("ALL: /f0\n", { files: naming("other.example") }).granted).toBe(false);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  test("match by what the last of them has, and deny when one cannot be read", () => {
+    expect(decide("ALL: /f0\n", { files: naming("192.0.2.25") }).granted).toBe(true);
+    expect(decide("ALL: /f0\n", { files: naming("/missing") }, "").granted).toBe(false);
+  });
+});

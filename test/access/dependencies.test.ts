@@ -50,3 +50,10 @@ test.each([
 ])("%j needs a name: %p", (text, needed) => {
   expect(needs(text).needsName).toBe(needed);
 });
+
+test("in a file EXCEPT is a word like others, and may be a name", () => {
+  const rules = parseAccessFile("ALL: /names\n", "/etc/hosts.allow");
+  expect(accessDependencies(rules, { "/names": "EXCEPT" }).needsName).toBe(true);
+  const list = parseAccessFile("ALL: 10. EXCEPT 10.1.\n", "/etc/hosts.allow");
+  expect(accessDependencies(list).needsName).toBe(false);
+});

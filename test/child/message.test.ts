@@ -13,6 +13,18 @@ function contentOf(message: Message): string {
   return Buffer.concat([...message.spool.pieces()]).toString("latin1");
 }
 
+test("of Received: lines the last is remembered that tells of a program on the machine it sends from", () => {
+  const message = messageOf();
+  message.addHeader("Received", " from mx.example.net by here");
+  expect(message.origin).toBe("");
+  message.addHeader("Received", " from localhost (later) by mx");
+  message.addHeader("received", "\n\tFROM pc (LocalHost [10.0.0.1])\n\tby mx");
+  message.addHeader("Received", " by localhost");
+  expect(message.origin).toBe("FROM pc (LocalHost [10.0.0.1])\n\tby mx");
+  message.addHeader("Received", ` from localhost ${"x".repeat(5000)}`);
+  expect(message.origin.length).toBe(1024);
+});
+
 describe("what the scanner is given", () => {
   test("our line, the headers, a blank line, the body", () => {
     const message = messageOf();
@@ -186,6 +198,6 @@ describe("limits", () => {
     message.addBody(noise(500_000));
     message.close();
     message.close();
-    expect([lab.budget.taken, lab.files.map((file) => file.closed)]).toEqual([0, [1]]);
+    expect([lab.budget.taken, lab.grown.map((file) => file.closed)]).toEqual([0, [1]]);
   });
 });

@@ -78,7 +78,7 @@ export function serverLab(limits: Partial<ServerLimits> = {}, name = "unix:/run/
 }
 
 /**
- * Answers everything that was asked in this session and not answered yet: versions with `version`, streams with
+ * Answers everything that was asked of this clamd and not answered yet: versions with `version`, streams with
  * `stream`.
  */
 export async function answerAll(

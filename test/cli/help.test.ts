@@ -14,9 +14,8 @@ test("help fits into 80 columns and ends with a line end", () => {
 
 test.each(OPTIONS.map((option) => [option.long, option] as const))("help shows --%s", (_, option) => {
   const letter = option.short === "" ? "      " : `  -${option.short}, `;
-  const mark = option.built ? "" : "* ";
   expect(LINES.some((line) => line.startsWith(`${letter}${longForm(option)}`))).toBeTrue();
-  expect(TEXT).toContain(`${longForm(option)} ${mark}${option.help}`);
+  expect(TEXT).toContain(`${longForm(option)} ${option.help}`);
   if (option.default !== "") expect(TEXT).toContain(`${option.help} (default: ${option.default})`);
 });
 

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { OPTIONS } from "../../src/cli/options.ts";
 import { README_BEGIN, README_END, readmeTable } from "../../src/cli/readme-table.ts";
 
-test("the table has a row of four cells for each option", () => {
+test("the table has a row of three cells for each option", () => {
   const rows = readmeTable().trimEnd().split("\n").slice(2);
   expect(rows).toHaveLength(OPTIONS.length);
-  for (const row of rows) expect(row.replaceAll("\\|", "").match(/\|/g)).toHaveLength(5);
+  for (const row of rows) expect(row.replaceAll("\\|", "").match(/\|/g)).toHaveLength(4);
   expect(rows[0]).toStartWith("| `-e`, `--external` | ");
   expect(readmeTable()).toContain("`--on-oversize=accept\\|tempfail\\|reject`");
 });

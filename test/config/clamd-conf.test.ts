@@ -257,3 +257,12 @@ test("any text is read or refused with 78", () => {
     }),
   );
 });
+
+test("a line with many blanks in it takes no time", () => {
+  const blanks = " ".repeat(200_000);
+  const started = performance.now();
+  expect(startFailure(() => read(`LogFacility x${blanks}y`)).code).toBe("CONFIG_FILE");
+  expect(startFailure(() => read(`MaxThreads 5${blanks}x # remark`)).code).toBe("CONFIG_FILE");
+  expect(read(`MaxThreads 5${blanks}# remark`).given.get("MaxThreads")).toEqual([5]);
+  expect(performance.now() - started).toBeLessThan(1000);
+});

@@ -201,3 +201,13 @@ test("spellings, comments, quotation marks and continuation lines are read as se
   expect(ours.toSorted()).toEqual(theirs.toSorted());
   expect(ours).toHaveLength(10);
 }, 120_000);
+
+test("long lines take no time, and the filters of a port may stand first", () => {
+  const started = performance.now();
+  for (const piece of [" ", "=", ", ", "I", "a=I", "\t,", "#"]) {
+    parseSendmailCf(`O DaemonPortOptions=${piece.repeat(100_000)}\r!`);
+    parseSendmailCf(`O InputMailFilters=${piece.repeat(100_000)}\r!`);
+  }
+  expect(performance.now() - started).toBeLessThan(2000);
+  expect([...parseSendmailCf("O DaemonPortOptions=I=a;b, Name=MTA").called]).toEqual(["a", "b"]);
+});

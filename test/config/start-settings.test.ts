@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OPTIONS } from "../../src/cli/options.ts";
 import { readSettings, type StartEdge } from "../../src/config/start-settings.ts";
 import { systemEdge } from "../../src/config/system-edge.ts";
 import { startFailure } from "../cli/start-failure.ts";
@@ -47,70 +46,15 @@ test("TMPDIR comes from the environment", () => {
   expect(request).toMatchObject({ settings: { temporaryDirectory: "/t" } });
 });
 
-describe("what is not available yet is refused with 69", () => {
-  /** A good value for each option that has an argument, and what else must be given for it. */
-  const ARGUMENTS: Readonly<Record<string, string>> = {
-    "wait-for-clamd": "=5",
-    "scan-timeout": "=5",
-    canary: "=5",
-    "whitelist-file": "=/w",
-    "blacklist-time": "=60",
-    "dont-blacklist": "=192.0.2.1",
-    quarantine: "=q@example.org",
-    "quarantine-dir": "=/q",
-    "on-oversize": "=reject",
-    "max-message-size": "=5M",
-    "signature-file": "=/f",
-    postmaster: "=p@example.org",
-    "template-file": "=/t",
-    "template-headers": "=/h -t /t",
-    "sendmail-bin": "=/usr/sbin/sendmail",
-    "report-phish": "=r@example.org",
-    "report-phish-false-positives": "=r@example.org",
-    "max-children": "=4",
-    timeout: "=4",
-    pidfile: "=/run/x.pid",
-    chroot: "=/jail",
-    "socket-mode": "=0660",
-    "socket-group": "=mail",
-    "spool-dir": "=/spool",
-    "debug-level": "=4",
-    "log-format": "=json",
-  };
-
-  for (const { long, built, argument } of OPTIONS) {
-    const value = ARGUMENTS[long] ?? "";
-    if (built) continue;
-    test(`--${long}`, () => {
-      if (argument === "required") expect(value).not.toBe("");
-      const error = startFailure(() => start(`-e --foreground --${long}${value} /s`));
-      expect(error).toMatchObject({ code: "NOT_AVAILABLE", exitCode: 69 });
-      const named = long === "template-headers" ? "template-file" : long;
-      expect(error.message).toBe(`--${named}: not available yet`);
-    });
-  }
-
-  test("what is built is not refused", () => {
-    const text =
-      "-edflonNq --foreground --no-check-cf --sendmail-cf= -I ::1 -s a -M 60 -c /etc/clamav/clamd.conf /s";
-    expect(start(text)).toMatchObject({ action: "run", settings: { servers: [{ name: "a:3310" }] } });
-  });
-});
-
 describe("the order of errors", () => {
   const cases: readonly (readonly [string, StartEdge, number, string])[] = [
     ["syntax before all else", edge({}, "Bogus"), 64, "-A --nope"],
-    ["ranges before what is not available", edge(), 64, "-e -A -m x /s"],
-    ["conflicts before what is not available", edge(), 64, "-e -A -Q q@example.org /s"],
+    ["ranges", edge(), 64, "-e -A -m x /s"],
+    ["conflicts", edge(), 64, "-e -A -Q q@example.org /s"],
     ["conflicts of options before clamd.conf", edge({}, "Bogus"), 64, "-s host /s"],
-    ["clamd.conf before what is not available", edge({}, "Bogus yes"), 78, "-e -A /s"],
-    [
-      "conflicts with clamd.conf before what is not available",
-      edge({}, "PhishingSignatures no"),
-      64,
-      "-r r@b /s",
-    ],
-    ["no scanner before what is not available", edge({}, "LogTime yes"), 78, "-e -A /s"],
+    ["clamd.conf", edge({}, "Bogus yes"), 78, "-e -A /s"],
+    ["conflicts with clamd.conf", edge({}, "PhishingSignatures no"), 64, "-r r@b /s"],
+    ["no scanner", edge({}, "LogTime yes"), 78, "-e -A /s"],
     ["facts: not root", edge({ uid: 1000 }), 78, "-C /jail /s"],
     [
       "facts: open quarantine directory",

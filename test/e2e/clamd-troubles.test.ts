@@ -230,21 +230,23 @@ test("with ReadTimeout 5 and a queue of slow scans no session is cut off", async
   const slow = await startClamd({
     folder: folder.path,
     name: "slow",
-    conf: { ReadTimeout: "5", MaxThreads: "1", StreamMaxLength: "100M", MaxScanTime: "0" },
+    conf: {
+      ReadTimeout: "5",
+      MaxThreads: "1",
+      StreamMaxLength: "100M",
+      MaxScanTime: "0",
+      DisableCache: "yes",
+    },
   });
   open.push(slow);
   const { filter, socket } = await started(
     "slow-filter",
-    [`LocalSocket ${slow.socketPath}`, "ReadTimeout 30", "MaxThreads 30"],
+    [`LocalSocket ${slow.socketPath}`, "ReadTimeout 110", "MaxThreads 30"],
     ["-m", "30"],
   );
   const began = performance.now();
   const body = Buffer.alloc(12 * 1024 * 1024, `${KILOBYTE}<html><a href="http://x.example/">x</a>\r\n`);
-  const sent = Array.from({ length: 8 }, (_, at) => {
-    const own = Buffer.from(body);
-    own.write(`message ${at}`);
-    return send(socket, own);
-  });
+  const sent = Array.from({ length: 16 }, () => send(socket, body));
   expect(new Set((await Promise.all(sent)).map(statusOf))).toEqual(new Set(["Clean"]));
   // Else nothing was shown.
   expect(performance.now() - began).toBeGreaterThan(5_000);

@@ -15,6 +15,7 @@ import { type Clamd, startClamd, writeDirectives } from "../lab/clamd.ts";
 import { eicar } from "../lab/eicar.ts";
 import { BINARY } from "../lab/filter.ts";
 import { type LabFolder, trustedFolder } from "../lab/folder.ts";
+import { hang } from "../lab/hang.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
 
@@ -375,22 +376,29 @@ describe("signals", () => {
     await ends(daemon);
   }, 60_000);
 
-  test("a stopped child and a stopped keeper are replaced", async () => {
-    const daemon = await startDaemon();
-    for (const role of ["@child", "@keeper"]) {
-      const victim = childrenOf(daemon.pid).find((pid) => titleOf(pid).includes(role)) ?? 0;
-      process.kill(victim, "SIGSTOP");
-      await until(() => !childrenOf(daemon.pid).includes(victim), {
-        what: `the stopped ${role} to be replaced`,
-        deadline: 12_000,
+  test.each([
+    ["stopped", (pid: number): true => process.kill(pid, "SIGSTOP"), 4000, /was stopped by a signal: killed/],
+    ["hung", hang, 12_000, /does not answer for 5 s: killed/],
+  ] as const)(
+    "a %s child and keeper are replaced",
+    async (_how, harm, deadline, complaint) => {
+      const daemon = await startDaemon();
+      for (const role of ["@child", "@keeper"]) {
+        const victim = childrenOf(daemon.pid).find((pid) => titleOf(pid).includes(role)) ?? 0;
+        harm(victim);
+        await until(() => !childrenOf(daemon.pid).includes(victim), {
+          what: `the ${role} to be replaced`,
+          deadline,
+        });
+        await until(() => childrenOf(daemon.pid).length >= 3, { what: "the new one" });
+      }
+      await until(async () => (await verdict(daemon.socket, eicar())) === "replyCode", {
+        what: "a verdict",
+        deadline: 5000,
       });
-      await until(() => childrenOf(daemon.pid).length >= 3, { what: "the new one" });
-    }
-    await until(async () => (await verdict(daemon.socket, eicar())) === "replyCode", {
-      what: "a verdict",
-      deadline: 5000,
-    });
-    expect(daemon.log()).toMatch(/does not answer for 5 s: killed/);
-    await ends(daemon);
-  }, 60_000);
+      expect(daemon.log()).toMatch(complaint);
+      await ends(daemon);
+    },
+    60_000,
+  );
 });

@@ -18,8 +18,8 @@ export interface InternalFilter {
   engines(): number[];
   /** Sends one mail and says what became of it: `accept Clean`, `replyCode`, `accept Not Scanned`. */
   send(text: string): Promise<string>;
-  /** Clean and infected mails in turn. */
-  traffic(connexions: number, messages: number): Promise<Tally>;
+  /** Clean and infected mails in turn. @param onMessage told after each */
+  traffic(connexions: number, messages: number, onMessage?: () => void): Promise<Tally>;
 }
 
 let counter = 0;
@@ -44,8 +44,8 @@ export async function startInternal(
     database,
     engines: () => filter.children().filter((pid) => roleOf(pid).includes("@engine")),
     send: (text) => sendOne(socket, text),
-    traffic: (connexions, messages) =>
-      sendTraffic({ address: { unix: socket }, connexions, messages, samples: SAMPLES }),
+    traffic: (connexions, messages, onMessage = () => {}) =>
+      sendTraffic({ address: { unix: socket }, connexions, messages, samples: SAMPLES, onMessage }),
   };
 }
 

@@ -22,6 +22,21 @@ export interface NoticeHost {
   readonly port: number;
   /** The MTA's own `sendmail`. */
   readonly sendmail: string;
+  /** How many mails wait in its queues. */
+  queued(): Promise<number>;
+}
+
+/** Starts the filter behind an MTA. */
+export function startNoticeFilter(
+  { clamd, milterPort, sendmail, folder }: NoticeHost,
+  options: readonly string[],
+): Promise<Filter> {
+  const common = ["-o", "-l", "--canary=0", `--sendmail-bin=${sendmail}`, `--spool-dir=${folder}/spool`];
+  return startFilter({
+    conf: clamd.confPath,
+    sockets: [`inet:${milterPort}@127.0.0.1`],
+    options: [...common, ...options],
+  });
 }
 
 let counter = 0;
@@ -32,20 +47,8 @@ export function describeNotices(host: () => NoticeHost): void {
     options: readonly string[],
     work: (filter: Filter) => Promise<void>,
   ): Promise<void> => {
-    const { clamd, milterPort, sendmail, folder, sink } = host();
-    sink.clear();
-    const filter = await startFilter({
-      conf: clamd.confPath,
-      sockets: [`inet:${milterPort}@127.0.0.1`],
-      options: [
-        "-o",
-        "-l",
-        "--canary=0",
-        `--sendmail-bin=${sendmail}`,
-        `--spool-dir=${folder}/spool`,
-        ...options,
-      ],
-    });
+    host().sink.clear();
+    const filter = await startNoticeFilter(host(), options);
     try {
       await work(filter);
     } finally {
@@ -178,10 +181,10 @@ export function describeNotices(host: () => NoticeHost): void {
       const result = await sendMail({ port: host().port, from: "a.$`id`@lab.example", to, data });
       expect([554, 553, 501]).toContain(result.code);
       if (result.code !== 554) return;
-      const seen = await notice(filter, "Infected mail refused");
+      // One of an earlier mail may still be on its way.
+      const seen = await taken(filter, ({ from, data }) => from === "" && data.includes("%v $j$ $(id)"));
       expect(seen.rcpts).toEqual(["virus@lab.example"]);
       expect(headersOf(seen).get("bcc")).toBeUndefined();
-      expect(seen.data).toContain("%v $j$ $(id)");
     });
   }, 30_000);
 }

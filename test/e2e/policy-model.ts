@@ -5,7 +5,7 @@
 
 /** The MTA's name for itself in these tests, and so the domain that is ours. */
 export const OUR_HOST = "mail.example.org";
-const OUR_SENDER = "<ceo@example.org>";
+const OUR_SENDER = "<boss@example.org>";
 const LISTED_SENDER = "<friend@partner.example>";
 const LISTED = "<Listed@example.org>";
 const PLAIN = "<user@example.org>";

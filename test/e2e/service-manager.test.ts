@@ -20,6 +20,7 @@ import { type Clamd, startClamd } from "../lab/clamd.ts";
 import { eicar } from "../lab/eicar.ts";
 import { BINARY } from "../lab/filter.ts";
 import { plainFolder } from "../lab/folder.ts";
+import { hang } from "../lab/hang.ts";
 import { freePort } from "../lab/port.ts";
 import { type LabProcess, startProcess } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
@@ -230,16 +231,16 @@ describe("what the manager is told", () => {
         // One child that answers is enough.
         const [one = 0] = children;
         const alone = performance.now();
-        process.kill(one, "SIGSTOP");
-        await pass(3800);
-        process.kill(one, "SIGCONT");
+        hang(one);
+        await until(() => !childrenOf(filter.pid).includes(one), { what: "the hung one to be killed" });
         expect(pings(alone + 3200).length).toBeGreaterThanOrEqual(1);
-        // It answers again before the others fall silent.
-        await pass(1500);
+        const replaced = (): boolean => childrenOf(filter.pid).length === children.length;
+        await until(replaced, { what: "another child" });
 
-        for (const child of children) process.kill(child, "SIGSTOP");
+        const now = childrenOf(filter.pid);
+        for (const child of now) hang(child);
         const silence = performance.now() + 4000;
-        const complaint = /child \d+ does not answer for 5 s: killed/;
+        const complaint = new RegExp(`child (${now.join("|")}) does not answer for 5 s: killed`);
         const killed = await until(() => complaint.test(filter.output()) && performance.now(), {
           what: "the hung ones to be killed",
         });

@@ -7,6 +7,7 @@ import { type Clamd, startClamd } from "../lab/clamd.ts";
 import { eicar } from "../lab/eicar.ts";
 import { type Filter, type FilterOptions, startFilter } from "../lab/filter.ts";
 import { plainFolder } from "../lab/folder.ts";
+import { hang } from "../lab/hang.ts";
 import { until } from "../lab/wait.ts";
 
 const PATIENCE = 60_000;
@@ -258,9 +259,9 @@ async function keepSending(mta: MtaConnexion, isOver: () => boolean) {
 }
 
 test.each(["child", "keeper"] as const)(
-  "a %s that is stopped: others get their verdicts meanwhile, and it is replaced within 10 s",
+  "a %s that hangs: others get their verdicts meanwhile, and it is replaced within 10 s",
   async (role) => {
-    const name = `stop-${role}`;
+    const name = `hang-${role}`;
     const socket = join(folder.path, `${name}.sock`);
     const filter = await started(order(name, clamd.socketPath, socket));
     const mtas = await spread(filter, name, socket, 4);
@@ -272,13 +273,13 @@ test.each(["child", "keeper"] as const)(
     const others = [...mtas].filter(([pid]) => pid !== victim).flatMap(([, list]) => list);
     const sending = others.map((mta) => keepSending(mta, () => over));
     const stuck = (mtas.get(victim) ?? []).map((mta) => keepSending(mta, () => over));
-    process.kill(victim, "SIGSTOP");
+    hang(victim);
     const begun = performance.now();
     const isBack = (): boolean => {
       const now = filter.children();
       return !now.includes(victim) && now.length === before.length;
     };
-    await until(isBack, { what: "the stopped one to be replaced", detail: filter.log });
+    await until(isBack, { what: "the one that hangs to be replaced", detail: filter.log });
     const fresh = await Promise.all(Array.from({ length: 8 }, () => greeted(socket)));
     for (const mta of fresh) expect(outcomeKind(await mta.mail({ headers }))).toBe("accept");
     expect(performance.now() - begun).toBeLessThan(10_000);

@@ -89,7 +89,9 @@ test(
     mkdirSync(engine.temporary, { mode: 0o700 });
     const again = await sessionWith(engine);
     expect(await scan(again, mail({ attachments: [eicarAttachment()] }))).toMatchObject({ kind: "infected" });
-    expect(engine.told.at(-1)).toEqual({ type: "temporary", problem: null });
+    await until(() => JSON.stringify(engine.told.at(-1)) === '{"type":"temporary","problem":null}', {
+      what: "the engine to tell that all is well",
+    });
     again.quit();
   },
   PATIENCE,

@@ -33,6 +33,14 @@ test("what nobody waits for is not answered, and not begun", () => {
   expect(table.reclaim(first)).toBe(true);
 });
 
+test("what waits for a thread can be withdrawn, what one has taken on cannot", () => {
+  const table = new JobTable(jobMemory());
+  const [waiting, begun] = [table.put(JOB) ?? -1, table.put(JOB) ?? -1];
+  expect(table.begin(begun, 5)).toBe(true);
+  expect([table.withdraw(waiting), table.withdraw(begun)]).toEqual([true, false]);
+  expect([table.begin(waiting, 5), table.claimAnswer(begun)]).toEqual([false, true]);
+});
+
 test("a full table takes no more", () => {
   const table = new JobTable(jobMemory());
   let count = 0;

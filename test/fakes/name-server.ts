@@ -10,10 +10,14 @@ export interface Zone {
   readonly mx: Readonly<Record<string, readonly string[]>>;
   readonly a: Readonly<Record<string, readonly string[]>>;
   readonly aaaa: Readonly<Record<string, readonly string[]>>;
+  /** Domain to records, each in pieces. */
+  readonly txt?: Readonly<Record<string, readonly (readonly string[])[]>>;
+  /** Domains whose servers fail. */
+  readonly failing?: readonly string[];
 }
 
 const PORT = 53;
-const TYPE = { a: 1, ptr: 12, mx: 15, aaaa: 28 } as const;
+const TYPE = { a: 1, ptr: 12, mx: 15, txt: 16, aaaa: 28 } as const;
 const SERVFAIL = 2;
 const NXDOMAIN = 3;
 
@@ -64,13 +68,16 @@ function questionOf(question: Buffer): { name: string; type: number; end: number
   return { name: labels.join(".").toLowerCase(), type: question.readUInt16BE(at + 1), end: at + 5 };
 }
 
-function truth(question: Buffer, end: number, name: string, type: number, { mx, a, aaaa }: Zone): Buffer {
+function truth(question: Buffer, end: number, name: string, type: number, zone: Zone): Buffer {
+  const { mx, a, aaaa, txt = {}, failing = [] } = zone;
+  if (failing.includes(name)) return reply(question, end, SERVFAIL, []);
   const records: Buffer[] = [];
   if (type === TYPE.mx) for (const exchange of mx[name] ?? []) records.push(mxRecord(exchange));
   if (type === TYPE.a) for (const text of a[name] ?? []) records.push(record(TYPE.a, ipv4(text)));
   if (type === TYPE.aaaa)
     for (const text of aaaa[name] ?? []) records.push(record(TYPE.aaaa, Buffer.from(text, "hex")));
-  const known = name in mx || name in a || name in aaaa;
+  if (type === TYPE.txt) for (const pieces of txt[name] ?? []) records.push(record(TYPE.txt, texts(pieces)));
+  const known = name in txt || name in mx || name in a || name in aaaa;
   return reply(question, end, known ? 0 : NXDOMAIN, records);
 }
 
@@ -129,6 +136,12 @@ function record(type: number, data: Buffer): Buffer {
 
 function mxRecord(exchange: string): Buffer {
   return record(TYPE.mx, Buffer.concat([Buffer.from([0, 10]), nameBytes(exchange)]));
+}
+
+function texts(pieces: readonly string[]): Buffer {
+  return Buffer.concat(
+    pieces.map((piece) => Buffer.from(`${String.fromCharCode(piece.length)}${piece}`, "latin1")),
+  );
 }
 
 function nameBytes(name: string): Buffer {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { checkFromEngine, checkToEngine } from "../../src/ipc/engine-messages.ts";
+import { checkFromRole } from "../../src/ipc/messages.ts";
 
 test("what an engine may say", () => {
   const loaded = { type: "loaded", version: "ClamAV 1.4.6", signatures: 3, finds: true, warnings: ["old"] };
@@ -35,4 +36,12 @@ test("anything else is nothing", () => {
   }
   expect(checkToEngine({ type: "retire" })).toEqual({ type: "retire" });
   expect(checkToEngine({ type: "ready" })).toBeNull();
+});
+
+test("a warning that is no text makes the message none, and throws nothing", () => {
+  const loaded = { type: "loaded", version: "v", signatures: 1, finds: true };
+  for (const warning of [{ toString: 1 }, { toString: null, valueOf: null }, null, 1, ["a"]]) {
+    expect(checkFromEngine({ ...loaded, warnings: ["old", warning] })).toBeNull();
+    expect(checkFromRole({ ...loaded, warnings: [warning] })).toBeNull();
+  }
 });

@@ -12,6 +12,7 @@ const ORDER: KeepOrder = {
   clientHost: "h",
   clientAddress: "192.0.2.1",
   clientWords: "",
+  origin: "",
   mtaHost: "m",
   macros: { j: "m" },
   notice: "refused",

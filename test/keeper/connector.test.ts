@@ -56,3 +56,36 @@ test("a full backlog is waited for, up to the deadline", async () => {
   closeDescriptor(listener);
   rmSync(folder, { recursive: true });
 });
+
+/** Listens in the abstract namespace as that user, until it is killed. */
+const SQUATTER = `
+  import { AF_UNIX, bindSocket, listenSocket, streamSocket } from ${JSON.stringify(join(import.meta.dir, "../../src/os/libc.ts"))};
+  import { unixAddress } from ${JSON.stringify(join(import.meta.dir, "../../src/os/sockaddr.ts"))};
+  const [name, user] = process.argv.slice(-2);
+  process.setuid(Number(user));
+  const listener = streamSocket(AF_UNIX, true);
+  bindSocket(listener, unixAddress("\\0" + name));
+  listenSocket(listener, 5);
+  console.log("listens");
+  setInterval(() => {}, 1000);
+`;
+
+test.each([
+  ["our own", process.getuid?.() ?? 0, true],
+  ["another user's", 1, false],
+] as const)("in the abstract namespace %s process is told from others", async (_whose, user, ours) => {
+  const name = `lab-connector-${crypto.randomUUID()}`;
+  const squatter = Bun.spawn([process.execPath, "-e", SQUATTER, name, String(user)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    expect(Buffer.from((await squatter.stdout.getReader().read()).value ?? []).toString()).toBe("listens\n");
+    const path = `\0${name}`;
+    const wanted = connectDescriptor({ kind: "unix", path, name: "engine" }, 5000, nameless);
+    if (ours) closeDescriptor(await wanted);
+    else await expect(wanted).rejects.toThrow(/another user has taken the engine's socket/);
+  } finally {
+    squatter.kill("SIGKILL");
+    await squatter.exited;
+  }
+});

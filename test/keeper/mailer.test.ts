@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HourlyLimit } from "../../src/keeper/hourly-limit.ts";
@@ -35,7 +35,7 @@ function lab() {
       recipients,
       compose: () => ({ messageId: `${at}@x`, bytes: Buffer.from("x") }),
     });
-  return { world, open, announce };
+  return { world, folder, open, announce };
 }
 
 test("10,000 infected mails to 10,000 recipients: no more than the bound, and one digest", async () => {
@@ -88,6 +88,66 @@ test("a full outbox: one error line, then a digest; what was left out outlives t
   next.tick();
   const { fields } = parsed(Buffer.from(world.added.at(-1)?.bytes ?? []));
   expect(Object.fromEntries(fields).subject).toBe("Infected mail: 5 notices were left out");
+});
+
+test("who follows a process that was killed counts on, for each kind and recipient", async () => {
+  const { world, open, announce } = lab();
+  // Nobody says stop: each is as good as killed.
+  for (let at = 0; at < 100; at++) await announce(open(), at, ["postmaster"]);
+  expect(world.added.length).toBe(NOTICE_BOUNDS.perRecipient);
+  for (let at = 0; at < 300; at++) await announce(open(), at, [`u${at}@x`]);
+  expect(world.added.length).toBe(NOTICE_BOUNDS.total);
+  world.now += 3_600_001;
+  await announce(open(), 1, ["postmaster"]);
+  expect(world.added.length).toBe(NOTICE_BOUNDS.total + 1);
+});
+
+test("counts that cannot be written are written later; a file that is none of ours is no harm", async () => {
+  const { world, folder, open, announce } = lab();
+  mkdirSync(join(folder, "hour.json.new"));
+  mkdirSync(join(folder, "left-out.json.new"));
+  const mailer = open();
+  for (let at = 0; at < 61; at++) await announce(mailer, at, ["postmaster"]);
+  for (const name of ["hour.json.new", "left-out.json.new"]) rmSync(join(folder, name), { recursive: true });
+  world.now += 2000;
+  mailer.tick();
+  await announce(open(), 1, ["postmaster"]);
+  expect(world.added.length).toBe(60);
+  expect(JSON.parse(readFileSync(join(folder, "left-out.json"), "utf8")).mails).toBe(2);
+  for (const text of ["", "null", "[]", '{"notice":{"begun":1,"total":"x","counts":[]}}', '{"notice":3}']) {
+    writeFileSync(join(folder, "hour.json"), text);
+    await announce(open(), 1, ["postmaster"]);
+  }
+  expect(world.added.length).toBe(65);
+});
+
+test("a clock that was set back: what is left out is written down within a second all the same", async () => {
+  const { world, open, announce } = lab();
+  const mailer = open();
+  world.full = true;
+  await announce(mailer, 1, ["postmaster"]);
+  world.now -= 1_800_000;
+  await announce(mailer, 2, ["postmaster"]);
+  mailer.tick();
+  world.full = false;
+  const next = open();
+  world.now += 3_600_000 + 1_800_001;
+  next.tick();
+  const { fields } = parsed(Buffer.from(world.added.at(-1)?.bytes ?? []));
+  expect(Object.fromEntries(fields).subject).toBe("Infected mail: 2 notices were left out");
+});
+
+test("a count that could not be written down is, as soon as that can be done", async () => {
+  const { world, open, announce, folder } = lab();
+  const mailer = open();
+  world.full = true;
+  const inTheWay = join(folder, "left-out.json.new");
+  mkdirSync(inTheWay);
+  await announce(mailer, 1, ["postmaster"]);
+  rmdirSync(inTheWay);
+  world.now += 1_001;
+  mailer.tick();
+  expect(JSON.parse(readFileSync(join(folder, "left-out.json"), "utf8"))).toMatchObject({ mails: 1 });
 });
 
 test("an hour begins with the first mail after the last", () => {

@@ -86,3 +86,12 @@ test("half a secret, of a process that was killed, is replaced", () => {
   expect(readFileSync(join(folder, "secret")).length).toBe(32);
   expect(open().honour({ code: own.issue(ID, ["a@x"]), messageId: ID, recipients: ["a@x"] })).toBe(true);
 });
+
+test("a code with characters beyond ASCII is none, and no error", () => {
+  const { own, clock } = lab();
+  const claim = { messageId: `<${ID}>`, recipients: ["<a@b.example>"] };
+  for (const character of ["\xff", "\u0142", "\u{1f600}"]) {
+    const code = `1 ${clock.now.toString(36)} ${character.repeat(16)} ${"a".repeat(15)}${character}`;
+    expect(own.honour({ ...claim, code })).toBe(false);
+  }
+});

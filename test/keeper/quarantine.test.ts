@@ -1,5 +1,14 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Quarantine } from "../../src/keeper/quarantine.ts";
@@ -50,6 +59,27 @@ for (const [id, name, file] of [
     expect(path.slice(folder.length)).toBe(`/260102/${file}`);
   });
 }
+
+test("what was left unfinished on any day goes, but not what somebody may be writing", async () => {
+  const { folder, quarantine } = lab();
+  const now = new Date(2026, 0, 2, 3, 4).getTime() / 1000;
+  for (const [day, name, age] of [
+    ["251231", ".unfinished-old", 86_400],
+    ["251231", "4AM1.Eicar", 86_400],
+    ["260102", ".unfinished-recent", 5],
+    ["260102", ".unfinished-left", 1000],
+    ["other", ".unfinished-theirs", 86_400],
+  ] as const) {
+    mkdirSync(join(folder, day), { recursive: true });
+    writeFileSync(join(folder, day, name), "half");
+    utimesSync(join(folder, day, name), now - age, now - age);
+  }
+  writeFileSync(join(folder, "251230"), "no folder");
+  await quarantine.clean();
+  expect(readdirSync(join(folder, "251231"))).toEqual(["4AM1.Eicar"]);
+  expect(readdirSync(join(folder, "260102"))).toEqual([".unfinished-recent"]);
+  expect(readdirSync(join(folder, "other"))).toEqual([".unfinished-theirs"]);
+});
 
 test("a message that cannot be read leaves nothing behind", async () => {
   const { folder, quarantine } = lab();

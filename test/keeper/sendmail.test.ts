@@ -47,6 +47,14 @@ for (const [script, kind, reason] of [
   });
 }
 
+test("one that hangs: ended when its time is over, later", async () => {
+  const { path } = program("exec sleep 600");
+  expect(await sendByProgram(path, ["a@x"], Buffer.from("x"), 300)).toEqual({
+    kind: "later",
+    reason: `${path} was ended after 0.3 s, for it hung`,
+  });
+});
+
 test("a missing program: later", async () => {
   const result = await sendByProgram("/nonexistent/sendmail", ["a@x"], Buffer.from("x"));
   expect(result.kind).toBe("later");

@@ -17,6 +17,8 @@ export interface FilterOptions {
   readonly internal?: boolean;
   /** A command that the filter is run by, such as `unshare --mount`. */
   readonly wrapper?: readonly string[];
+  /** What its environment has besides. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Our filter at work. */
@@ -46,7 +48,8 @@ export async function startFilter(plan: FilterOptions): Promise<Filter> {
   const apart = [`--spool-dir=${join(dirname(conf), "spool")}`, "--sendmail-bin=/bin/true"];
   const usual = ["--foreground", ...scanner, "--no-check-cf", "-c", conf, ...apart];
   const argv = [...wrapper, BINARY, ...usual, ...options, ...sockets];
-  const env = internal ? { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath } : {};
+  const library = internal ? { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath } : {};
+  const env = { ...library, ...plan.env };
   const started = startProcess({ name: "clamav-milter", argv, env });
   const filter = filterOf(started);
   await filter.logLine(/ accepts mail on /, DEFAULT_DEADLINE);

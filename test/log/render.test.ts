@@ -199,3 +199,24 @@ describe("whatever mail brings is one whole, short line", () => {
     fc.assert(fc.property(hostile, anyForm), { numRuns: 300 });
   }, 30_000);
 });
+
+describe("fields that a child was made to send", () => {
+  test("do not take the place of who speaks, and when", () => {
+    const fields: LogFields = { time: "then", level: "info", program: "sshd", pid: 1, event: "message" };
+    expect(json({ level: "error", text: "t", fields })).toEqual({
+      time: AT.toISOString(),
+      level: "error",
+      ...SPEAKER,
+      event: "message",
+    });
+  });
+
+  test("too many of them leave the text", () => {
+    const fields = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`field${at}`, at]));
+    for (const text of ["t", "\x1b".repeat(3000), "\u{1f600}".repeat(3000)]) {
+      const line = logLine({ level: "error", text, fields }, AT, "json", SPEAKER);
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LONGEST);
+      expect(JSON.parse(line)).toMatchObject({ ...SPEAKER, text: expect.stringMatching(/^./) as string });
+    }
+  });
+});

@@ -44,6 +44,27 @@ describe("frames, whole and cut at every byte", () => {
     }
   });
 
+  test("of a letter that is streamed the first piece is handed out as soon as it is worth it", () => {
+    const data = new Uint8Array(LONGEST).map((_, at) => at % 251);
+    const bytes = joined(wire("L", data), wire("B", data), wire("N"));
+    for (const at of [LONGEST + 9, LONGEST + 4200, 2 * LONGEST, 2 * LONGEST + 10, bytes.length]) {
+      const decoder = new FrameDecoder(LONGEST, 0x42);
+      const pieces: [letter: string, length: number, more: boolean][] = [];
+      const seen: Uint8Array[] = [];
+      for (const part of [bytes.slice(0, at), bytes.slice(at, at + 100), bytes.slice(at + 100)]) {
+        decoder.push(part, (frame, more) => {
+          pieces.push([String.fromCharCode(frame.letter), frame.data.length, more]);
+          if (frame.letter === 0x42) seen.push(frame.data);
+          return true;
+        });
+      }
+      expect(Bun.deepEquals(new Uint8Array(Buffer.concat(seen)), data)).toBe(true);
+      expect(pieces.filter(([, , more]) => !more).map(([letter]) => letter)).toEqual(["L", "B", "N"]);
+      expect(decoder.held).toBe(0);
+      if (at === 2 * LONGEST) expect(pieces.length).toBe(4);
+    }
+  });
+
   test("nothing is nothing", () => {
     const decoder = new FrameDecoder();
     decoder.push(new Uint8Array(0), stop);

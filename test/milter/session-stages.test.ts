@@ -139,6 +139,49 @@ describe("replies that were agreed away", () => {
   });
 });
 
+describe("a body chunk that comes in pieces", () => {
+  const chunk = say({ kind: "body", bytes: Buffer.alloc(60_000, "x") });
+
+  test("is handed on as it comes, and answered once", () => {
+    const talk = converse({}, accepting);
+    talk.tell(script("OCMRN"));
+    expect(talk.tell(chunk.subarray(0, 10_000))).toBe("");
+    expect(talk.calls.at(-1)).toStartWith("body");
+    expect(talk.tell(chunk.subarray(10_000, 30_000))).toBe("");
+    expect(talk.tell(joined(chunk.subarray(30_000), script("E")))).toBe("continue accept");
+    const seen = talk.calls
+      .filter((call) => call.startsWith("body"))
+      .map((call) => call.split("x").length - 1);
+    expect(seen).toEqual([10_000 - 5, 20_000, 30_005]);
+  });
+
+  test("is handed on to its end, whatever is skipped after it", () => {
+    const talk = converse({ steps: Step.skip }, { ...accepting, body: () => "skip" });
+    talk.tell(script("OCMRN"));
+    for (const at of [0, 20_000, 40_000]) talk.tell(chunk.subarray(at, at + 20_000));
+    expect(talk.tell(joined(chunk.subarray(60_000), chunk, script("E")))).toBe("skip skip accept");
+    const seen = talk.calls
+      .filter((call) => call.startsWith("body"))
+      .map((call) => call.split("x").length - 1);
+    expect(seen.reduce((sum, count) => sum + count, 0)).toBe(60_000);
+  });
+
+  test("and is cut short by the end of the connexion ends the message", () => {
+    const talk = converse({}, accepting);
+    talk.tell(script("OCMRN"));
+    talk.tell(chunk.subarray(0, 10_000));
+    talk.session.lost();
+    expect(talk.calls.slice(-2)).toEqual(["abort", "end"]);
+  });
+
+  test("is not allowed where no chunk is", () => {
+    const talk = converse({}, accepting);
+    talk.tell(script("OCM"));
+    talk.tell(chunk.subarray(0, 10_000));
+    expect(talk.closed).toMatchObject([{ code: "MILTER_ILLEGAL_TRANSITION" }]);
+  });
+});
+
 describe("SKIP", () => {
   const skipping: Answers = { ...accepting, body: () => "skip" };
 

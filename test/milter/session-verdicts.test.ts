@@ -149,6 +149,11 @@ describe("progress", () => {
     },
   );
 
+  test("does not overtake what is to be said before it, even if the verdict is asked for in the same turn", () => {
+    const talk = converse({}, { endOfMessage: (session) => session.progress() });
+    expect(talk.tell(script("OCMRNE"))).toBe("negotiate continue continue continue continue progress");
+  });
+
   test("is told while the verdict is due, and no longer", () => {
     const talk = converse();
     talk.tell(script("OCMRNE"));

@@ -23,6 +23,7 @@ export function incident(changes: Partial<Incident> = {}): Incident {
     clientHost: "client.example.net",
     clientAddress: "192.0.2.7",
     clientWords: "client.example.net [192.0.2.7]",
+    origin: "",
     mtaHost: "mail.lab.example",
     macros: {},
     ...changes,

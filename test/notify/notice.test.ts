@@ -60,6 +60,15 @@ test("a whole notice, as it is sent", () => {
   );
 });
 
+test("the machine that the header tells of is named, unless the whole header is there", () => {
+  const origin = "from localhost (pc7.lab.example [10.1.2.3])\n\tby mail.lab.example";
+  const line = "    from localhost (pc7.lab.example [10.1.2.3]) by mail.lab.example";
+  expect(parsed(notice({ origin }).bytes).body).toContain(
+    `The infected machine may be the one of this line of its header:\n\n${line}\n`,
+  );
+  expect(parsed(notice({ origin }, { headers: true }, { header: "X: y" }).bytes).body).not.toContain("pc7");
+});
+
 test("each situation has its own words", () => {
   const subjects = SITUATIONS.map((situation) => field(notice({ situation }).bytes, "subject")[0]);
   expect(subjects).toEqual([
@@ -230,11 +239,13 @@ test("no text from outside adds a header line or breaks the rules of RFC 5322", 
         clientHost: binary,
         clientAddress: binary,
         clientWords: binary,
+        origin: binary,
         mtaHost: binary,
       }),
       fc.record({ from: text, bounce: fc.boolean(), postmasterOnly: fc.boolean() }),
-      async (changes, rules) => {
-        const { bytes } = notice(changes, rules, { header: "X: y" });
+      fc.constantFrom(null, "X: y"),
+      async (changes, rules, header) => {
+        const { bytes } = notice(changes, rules, { header });
         const { fields } = parsed(bytes);
         const names = fields.map(([name]) => name);
         expect(new Set(names).size).toBe(names.length);

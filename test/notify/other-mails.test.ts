@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { composeDigest, nothingOmitted, omitting } from "../../src/notify/digest.ts";
+import { fromField } from "../../src/notify/header-field.ts";
 import { composeScannerMail } from "../../src/notify/scanner-mail.ts";
 import { parsed, RULES, STAMP } from "./incidents.ts";
 
@@ -47,4 +48,11 @@ test("no scanner is left, and one is back", () => {
     to: "p@filter.example",
     subject: "ClamAV is back",
   });
+});
+
+test("a long name in From: makes no line that is too long", () => {
+  for (const character of ["\\", '"', "x", "\u00fc"]) {
+    const [, value] = fromField(`${character.repeat(480)} <a@b.example>`, "h.example");
+    for (const line of value.split("\n")) expect(line.length).toBeLessThan(990);
+  }
 });

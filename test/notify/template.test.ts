@@ -75,3 +75,10 @@ test("which character set takes UTF-8", () => {
   expect(takesUtf8([["content-type", 'text/plain; charset="UTF-8"']])).toBe(true);
   expect(takesUtf8([["Content-Type", "text/plain; charset=koi8-r"]])).toBe(false);
 });
+
+test("many empty lines within a header take no time, those at its end do not count", () => {
+  const started = performance.now();
+  expect(() => parseTemplateHeaders(`A: b${"\n".repeat(250_000)}C: d`)).toThrow(TemplateHeadersError);
+  expect(parseTemplateHeaders(`A: b${"\r\n".repeat(100_000)}`)).toEqual([["A", "b"]]);
+  expect(performance.now() - started).toBeLessThan(1000);
+});

@@ -12,6 +12,13 @@ test("a sealed file has the bytes, and nobody can change or cut it", () => {
   expect(isSealed(fd)).toBe(false);
 });
 
+test("many long pieces are whole and in order", () => {
+  const pieces = Array.from({ length: 1500 }, (_, at) => Buffer.alloc(1000 + at, String(at)));
+  const fd = sealedFile(pieces);
+  expect(readFileSync(`/proc/self/fd/${fd}`).equals(Buffer.concat(pieces))).toBe(true);
+  closeSync(fd);
+});
+
 test("what cannot be read leaves no descriptor behind", () => {
   const parts = function* (): Generator<Uint8Array> {
     yield Buffer.from("half");

@@ -53,3 +53,14 @@ test("an address is listed by any of its names, in any case, with and without br
   expect(isListed(list, ["<bob@example.org.evil>"])).toBe(false);
   expect(isListed(list, ["<>"])).toBe(false);
 });
+
+test("bytes beyond ASCII are compared as they are: case is for ASCII letters", () => {
+  // One character a byte: U+00C9 and U+00E9 in UTF-8, and U+00E0, whose second byte is a blank in Latin-1.
+  const wire = (text: string): string => Buffer.from(text).toString("latin1");
+  const list = new Set(parseWhitelist(wire("\u00c9ric@b.example\nx@voil\u00e0\n\u00e3@b.example")).to);
+  expect(isListed(list, [wire("<\u00c9RIC@B.example>")])).toBe(true);
+  expect(isListed(list, [wire("<X@voil\u00e0>")])).toBe(true);
+  for (const other of ["\u00e9ric@b.example", "x@voil\u00c3", "\u00c3@b.example"])
+    expect(isListed(list, [wire(`<${other}>`)])).toBe(false);
+  expect(isListed(list, ["<x@voil\xc3>"])).toBe(false);
+});

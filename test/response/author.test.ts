@@ -26,3 +26,18 @@ test.each(ROWS.map(([values, author]) => [JSON.stringify(values).slice(0, 60), v
     expect(authorOf(values)).toBe(author);
   },
 );
+
+test("a comment or quoted text that is not closed makes the line doubtful", () => {
+  for (const value of [
+    '"<a@b.example>',
+    "x (<a@b.example>",
+    "x) <a@b.example>",
+    "\\<a@b.example>",
+    "(a@b.example",
+    "a)@b.example",
+    "x[y]@b.example",
+    "a\\@b.example",
+  ]) {
+    expect(authorOf([value])).toBeNull();
+  }
+});

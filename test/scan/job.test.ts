@@ -176,10 +176,11 @@ describe("a failure", () => {
 describe("a message that no scanner gets through with", () => {
   const hash = contentHash(sourceOf("x"));
 
-  test("in time is told of, once all tries are over", async () => {
-    const world = worldOf(poolOf(2, error("CLAMD_TIMEOUT")));
+  test("in time is told of, when every one has had it, and not tried again", async () => {
+    const pool = poolOf(2, error("CLAMD_TIMEOUT"));
+    const world = worldOf(pool);
     await start(world).verdict;
-    expect(world.endlessTold).toEqual([hash]);
+    expect([world.endlessTold, pool.asked]).toEqual([[hash], ["s1", "s2"]]);
   });
 
   test.each([
@@ -195,11 +196,15 @@ describe("a message that no scanner gets through with", () => {
     expect([world.endlessTold, pool.asked.length]).toEqual([[hash], tries]);
   });
 
-  test("by the scanner's own limit of time is one of them", async () => {
-    const world = worldOf(poolOf(1, { kind: "failed", text: "fd[7]: Time limit reached" }));
-    expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
-    expect(world.endlessTold).toEqual([hash]);
-  });
+  test.each(["Time limit reached", "Exceeded time limit"])(
+    "by the scanner's own limit of time is one of them: %s",
+    async (words) => {
+      const pool = poolOf(1, { kind: "failed", text: `fd[7]: ${words}` });
+      const world = worldOf(pool);
+      expect(await start(world).verdict).toMatchObject({ kind: "failed", header: "Read timeout exceeded" });
+      expect([world.endlessTold, pool.asked]).toEqual([[hash], ["s1"]]);
+    },
+  );
 
   test("is found out: the others that were in scanning with it are not taken for it", async () => {
     const asked: string[] = [];

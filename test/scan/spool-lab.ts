@@ -1,11 +1,20 @@
+import { BlockStock } from "../../src/scan/block-stock.ts";
 import { MemoryBudget } from "../../src/scan/memory-budget.ts";
 import type { SpoolEdge, SpoolFile } from "../../src/scan/spool.ts";
+
+interface LabFile {
+  bytes: Buffer;
+  closed: number;
+  lent: number;
+}
 
 /** A disk that remembers what was asked of it, and can be made to fail. */
 export interface SpoolLab {
   readonly edge: SpoolEdge;
   readonly budget: MemoryBudget;
-  readonly files: { bytes: Buffer; closed: number; lent: number }[];
+  readonly files: LabFile[];
+  /** Those in memory that grow. */
+  readonly grown: LabFile[];
   /** Files in memory that are open, by descriptor. */
   readonly memory: Map<number, Buffer>;
   /** Bytes the disk has left. */
@@ -16,13 +25,22 @@ export interface SpoolLab {
 
 export function spoolLab(room = 1024 * 1024): SpoolLab {
   const budget = new MemoryBudget(room);
-  const files: SpoolLab["files"] = [];
+  const files: LabFile[] = [];
+  const grown: LabFile[] = [];
   const memory: SpoolLab["memory"] = new Map();
   let lastDescriptor = 100;
   const lab: SpoolLab = {
-    edge: { budget, openFile, memoryFile, closeMemoryFile: (fd) => void memory.delete(fd) },
+    edge: {
+      budget,
+      blocks: new BlockStock(),
+      openFile,
+      openMemory,
+      memoryFile,
+      closeMemoryFile: (fd) => void memory.delete(fd),
+    },
     budget,
     files,
+    grown,
     memory,
     disk: Number.POSITIVE_INFINITY,
     readAtMost: Number.POSITIVE_INFINITY,
@@ -33,12 +51,20 @@ export function spoolLab(room = 1024 * 1024): SpoolLab {
   }
   function openFile(): SpoolFile {
     if (lab.disk < 0) throw new Error("EMFILE: too many open files");
-    const file = { bytes: Buffer.alloc(0), closed: 0, lent: 0 };
-    files.push(file);
+    return fileIn(files, (count) => {
+      if (count > lab.disk) throw new Error("ENOSPC: no space left on device");
+      lab.disk -= count;
+    });
+  }
+  function openMemory(): SpoolFile {
+    return fileIn(grown, () => {});
+  }
+  function fileIn(all: LabFile[], take: (count: number) => void): SpoolFile {
+    const file: LabFile = { bytes: Buffer.alloc(0), closed: 0, lent: 0 };
+    all.push(file);
     return {
       append(bytes) {
-        if (bytes.length > lab.disk) throw new Error("ENOSPC: no space left on device");
-        lab.disk -= bytes.length;
+        take(bytes.length);
         file.bytes = Buffer.concat([file.bytes, bytes]);
       },
       read(into, at) {
@@ -48,7 +74,7 @@ export function spoolLab(room = 1024 * 1024): SpoolLab {
       },
       lend: () => {
         file.lent++;
-        return files.indexOf(file);
+        return all.indexOf(file);
       },
       close: () => void file.closed++,
     };

@@ -81,7 +81,7 @@ describe("what goes in comes out", () => {
     fc.assert(
       fc.property(
         fc.array(piece, { maxLength: 12 }),
-        fc.constantFrom(0, 4096, 25_000, 1_000_000),
+        fc.constantFrom(0, 4096, 25_000, 270_000, 300_000, 1_000_000),
         (pieces, memory) => {
           const lab = spoolLab(memory);
           const spool = new Spool(lab.edge);
@@ -95,7 +95,8 @@ describe("what goes in comes out", () => {
           }
           const same = Buffer.compare(contentOf(spool), NOISE.subarray(0, at)) === 0 && spool.size === at;
           spool.close();
-          return same && lab.budget.taken === 0 && lab.files.every((file) => file.closed === 1);
+          const all = [...lab.files, ...lab.grown];
+          return same && lab.budget.taken === 0 && all.every((file) => file.closed === 1);
         },
       ),
       { numRuns: 200 },
@@ -139,7 +140,7 @@ describe("memory", () => {
     spool.append(NOISE.subarray(0, 300_000));
     spool.close();
     spool.close();
-    expect([spool.size, contentOf(spool).length, lab.budget.taken, lab.files[0]?.closed]).toEqual([
+    expect([spool.size, contentOf(spool).length, lab.budget.taken, lab.grown[0]?.closed]).toEqual([
       0, 0, 0, 1,
     ]);
     spool.append(NOISE.subarray(0, 5000));
@@ -188,7 +189,7 @@ describe("a disk that fails", () => {
     const lab = spoolLab();
     const spool = new Spool(lab.edge);
     spool.append(NOISE.subarray(0, 300_000));
-    const [file] = lab.files;
+    const [file] = lab.grown;
     if (file !== undefined) file.bytes = file.bytes.subarray(0, 100_000);
     expect(() => contentOf(spool)).toThrow(SpoolError);
   });
@@ -210,14 +211,82 @@ describe("a descriptor of the message", () => {
     const lab = spoolLab();
     const spool = new Spool(lab.edge);
     const bytes = noise(600_001);
-    spool.append(bytes);
-    expect(lab.files[0]?.bytes.length).toBeLessThan(bytes.length);
+    for (let at = 0; at < bytes.length; at += 7000) spool.append(bytes.subarray(at, at + 7000));
+    expect(lab.grown[0]?.bytes.length).toBeLessThan(bytes.length);
     const at = spool.descriptor();
-    expect(lab.files[at]?.bytes.equals(bytes)).toBe(true);
+    expect(lab.grown[at]?.bytes.equals(bytes)).toBe(true);
     expect(Buffer.concat([...spool.pieces()]).equals(bytes)).toBe(true);
     spool.descriptor();
-    expect([lab.files[at]?.bytes.length, lab.memory.size]).toEqual([bytes.length, 0]);
+    expect([lab.grown[at]?.bytes.length, lab.memory.size, lab.files.length]).toEqual([bytes.length, 0, 0]);
     spool.close();
-    expect(lab.files[at]?.closed).toBe(1);
+    expect(lab.grown[at]?.closed).toBe(1);
   });
+});
+
+describe("a file in memory", () => {
+  test("becomes one on the disk when it is too long, and when the budget has no more", () => {
+    for (const [room, length] of [
+      [100_000_000, 17_000_000],
+      [600_000, 700_000],
+    ] as const) {
+      const lab = spoolLab(room);
+      const spool = new Spool(lab.edge);
+      const bytes = noise(length);
+      spool.append(bytes.subarray(0, 10));
+      let at = 10;
+      for (; at < Math.min(length - 250_000, 16_000_000); at += 60_000)
+        spool.append(bytes.subarray(at, at + 60_000));
+      expect([lab.grown.length, lab.files.length]).toEqual([1, 0]);
+      spool.append(bytes.subarray(at));
+      expect([lab.grown[0]?.closed, lab.files.length, lab.budget.taken]).toEqual([1, 1, 4096]);
+      expectSame(spool, bytes);
+      spool.close();
+      expect([lab.files[0]?.closed, lab.budget.taken]).toEqual([1, 0]);
+    }
+  });
+
+  test("is used over the budget while none on the disk is at hand, but not for ever", () => {
+    const lab = spoolLab(10_000);
+    let late = true;
+    const spool = new Spool({ ...lab.edge, openFile: () => (late ? null : lab.edge.openFile()) });
+    const bytes = noise(3_000_000);
+    for (let at = 0; at < 2_000_000; at += 50_000) spool.append(bytes.subarray(at, at + 50_000));
+    expect(lab.files.length).toBe(0);
+    late = false;
+    spool.append(bytes.subarray(2_000_000));
+    expect([lab.grown[0]?.closed, lab.files.length]).toEqual([1, 1]);
+    expectSame(spool, bytes);
+    late = true;
+    const other = new Spool({ ...lab.edge, openFile: () => null });
+    other.append(bytes);
+    expect(() => other.append(bytes)).toThrow("no spool file came in time");
+    for (const each of [spool, other]) each.close();
+    expect(lab.budget.taken).toBe(0);
+  });
+});
+
+test("long pieces go to the file without being held, between short ones, and the blocks serve the next message", () => {
+  const lab = spoolLab();
+  for (let round = 0; round < 3; round++) {
+    const spool = new Spool(lab.edge);
+    const parts = [10, 100_000, 200_000, 20, 9000, 65_535, 30, 300_000].map(noise);
+    for (const part of parts) spool.append(part);
+    expect(spool.size).toBe(parts.reduce((sum, part) => sum + part.length, 0));
+    expect(Buffer.concat([...spool.pieces()]).equals(Buffer.concat(parts))).toBe(true);
+    const held = lab.budget.taken;
+    expect(held).toBe(4096 + 3 * 262_144);
+    spool.close();
+  }
+  expect(lab.budget.taken).toBe(0);
+});
+
+test("a disk that is full for a long piece is a spool that is full", () => {
+  const lab = spoolLab(4096);
+  const spool = new Spool(lab.edge);
+  spool.append(noise(250_000));
+  spool.append(noise(100_000));
+  lab.disk = 50_000;
+  expect(() => spool.append(noise(60_000))).toThrow("no space left on device");
+  spool.close();
+  expect(lab.budget.taken).toBe(0);
 });

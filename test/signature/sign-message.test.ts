@@ -247,3 +247,67 @@ test("any bytes at all: signed or not, but never an error", () => {
     expect(["signed", "unsigned"]).toContain(signMessage(Buffer.from(text, "latin1"), SIGNATURE).kind);
   }
 });
+
+describe("what readers see differently stays as it is", () => {
+  test("an empty Content-Type", () => {
+    expect(reason(message("Content-Type: ", "", "Hello"))).toBe("a Content-Type that cannot be read");
+  });
+
+  test("a boundary behind a letter that only some take for a blank", () => {
+    expect(
+      reason(message("Content-Type: multipart/mixed; boundary\xa0=b", "", "--b", "", "x", "--b--")),
+    ).toBe("a multipart without boundary");
+  });
+
+  test.each(['c;=";boundary=b', "mixed; boundary=b c", 'mixed; boundary="b" "c"'])(
+    "parameters: %j",
+    (value) => {
+      expect(reason(message(`Content-Type: multipart/${value}`, "", "--b", "", "x", "--b--"))).toBe(
+        "parameters that cannot be read",
+      );
+    },
+  );
+
+  test("but for a comment, and a semicolon at the end", () => {
+    expect(reason(message("Content-Type: text/plain; charset=us-ascii (plain); ", "", "x"))).toBe("signed");
+  });
+
+  test("a blank behind the name of a MIME field", () => {
+    expect(reason(message("Content-Type : text/html", "", "Hello"))).toBe("a blank behind a name");
+  });
+
+  test("a part that is neither shown in its place nor attached", () => {
+    expect(reason(message("Content-Disposition: (x) attachment", "", "Hello"))).toBe("it has no text");
+    expect(reason(message("Content-Disposition: form-data", "", "Hello"))).toBe("it has no text");
+  });
+});
+
+test("a part whose header has no end gets nothing: it would be a header line", async () => {
+  const original = message(
+    "Content-Type: multipart/mixed; boundary=b",
+    "",
+    "--b",
+    "Content-Type: text/plain",
+    "--b",
+    "",
+    "second",
+    "--b--",
+  );
+  const { text, read } = await signed(original);
+  expect(text).toContain("--b\r\nContent-Type: text/plain\r\n--b\r\n\r\nsecond\r\n-- \r\nScanned");
+  expect(read.text).toContain("second");
+});
+
+test("16 MB of quoted-printable take a few seconds at most, whatever is in them", () => {
+  const head = "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+  const pieces = ["a", "= ", "</body>"];
+  const started = performance.now();
+  for (const piece of pieces) {
+    const result = signMessage(
+      Buffer.concat([Buffer.from(head), Buffer.alloc(16 * 1024 * 1024, piece)]),
+      "x",
+    );
+    expect(result.kind).toBe("signed");
+  }
+  expect(performance.now() - started).toBeLessThan(15_000);
+}, 60_000);

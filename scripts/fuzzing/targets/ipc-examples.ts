@@ -1,0 +1,92 @@
+/** Messages as our processes send them, for every kind. */
+const SERVER = {
+  name: "unix:/run/clamd",
+  state: "up",
+  passing: true,
+  proven: true,
+  unprovenTold: false,
+  since: 12,
+  failures: 0,
+};
+const RULES = {
+  fileName: "/etc/hosts.allow",
+  rules: [{ line: 1, daemons: ["ALL"], clients: ["10."], options: null }],
+  broken: null,
+  warnings: [],
+};
+const ORDER = {
+  queueId: "4A",
+  sender: "<a@b.example>",
+  clientHost: "mx",
+  clientAddress: "192.0.2.1",
+  clientWords: "",
+  mtaHost: "mta.example",
+  recipients: ["<c@d.example>"],
+  recipientCount: 1,
+  names: ["Win.Test"],
+  added: [],
+  macros: { i: "4A" },
+  reports: ["phish"],
+  notice: "refused",
+  store: true,
+  broadcast: false,
+  size: 100,
+  skip: 28,
+};
+
+export const MESSAGES: readonly Readonly<Record<string, unknown>>[] = [
+  { type: "ready" },
+  { type: "pong" },
+  { type: "ping" },
+  { type: "drain" },
+  { type: "failed", reason: "why" },
+  { type: "failed", id: 3, reason: "why" },
+  { type: "endless", hash: "0123456789abcdef".repeat(4) },
+  { type: "slots", turn: 1, back: 0, need: 2 },
+  { type: "scanners", state: { servers: [SERVER], outageSince: null } },
+  { type: "peers", addresses: ["192.0.2.1", "2001:db8::1"] },
+  { type: "offender", address: "192.0.2.1", because: "infected" },
+  { type: "blacklistNext" },
+  { type: "loaded", version: "ClamAV 1.4", signatures: 9, finds: true, warnings: ["old"] },
+  { type: "unusable", reason: "no database" },
+  { type: "stuck" },
+  { type: "idle" },
+  { type: "temporary", problem: null },
+  { type: "connect", id: 1, server: "x", deadline: 1000 },
+  { type: "trouble", server: "x" },
+  { type: "spool", id: 2 },
+  { type: "name", id: 3, address: "192.0.2.1" },
+  { type: "name", id: 3, name: "mx.example" },
+  { type: "access" },
+  {
+    type: "access",
+    access: { tables: { allow: RULES, deny: RULES }, files: { "/a": null }, netgroups: { g: ["h"] } },
+  },
+  { type: "log", lines: [{ level: "info", text: "a line" }] },
+  {
+    type: "log",
+    lines: [{ level: "error", text: "b", fields: { event: "message", to: ["x"], client: { host: "h" } } }],
+  },
+  { type: "blackHole", id: 4, address: "a@b.example" },
+  { type: "blackHole", id: 4, discards: true },
+  { type: "whitelist", from: ["a@b"], to: [], first: true, last: true },
+  { type: "keep", id: 5, order: ORDER, message: true },
+  { type: "spf", id: 6, address: "192.0.2.1", sender: "a@b", helo: "h" },
+  { type: "own", id: 7, code: "1 k", messageId: "<m>", recipients: ["<a@b>"] },
+  { type: "texts" },
+  { type: "texts", signature: "-- \nx", macros: ["i"], wantsHeaders: true },
+  { type: "told", id: 8, text: "yes" },
+  { type: "done", id: 9 },
+];
+
+export const TYPES: readonly string[] = [...new Set(MESSAGES.map(({ type }) => String(type)))];
+/** What stands in a field somewhere. */
+export const FIELDS: readonly unknown[] = [
+  ...new Set(MESSAGES.flatMap((message) => Object.values(message))),
+  ORDER.macros,
+  SERVER,
+  RULES,
+  [{ toString: 1 }],
+  { toString: 1, length: 2 },
+  ["::", "1.2.3.4"],
+];

@@ -1,0 +1,34 @@
+import { closeDescriptor } from "../os/libc.ts";
+import { openMemoryFile, sealedFile, sealMemoryFile } from "../os/memory-file.ts";
+import { BlockStock } from "../scan/block-stock.ts";
+import { MemoryBudget } from "../scan/memory-budget.ts";
+import type { SpoolEdge, SpoolFile } from "../scan/spool.ts";
+import { spoolFileOn } from "../scan/spool-file.ts";
+
+/** Bytes of messages that a child holds in memory; what does not fit goes to files. */
+const MEMORY = 32 * 1024 * 1024;
+
+/**
+ * Where a child keeps the messages in hand.
+ * @param openFile as of the edge
+ */
+export function spoolEdge(openFile: () => SpoolFile | null): SpoolEdge {
+  return {
+    budget: new MemoryBudget(MEMORY),
+    blocks: new BlockStock(),
+    openFile,
+    openMemory: memorySpoolFile,
+    memoryFile: sealedFile,
+    closeMemoryFile: closeDescriptor,
+  };
+}
+
+/** @throws OsError of the system call that failed */
+function memorySpoolFile(): SpoolFile {
+  const fd = openMemoryFile();
+  const release = (emptied: number | null): void => {
+    if (emptied !== null) closeDescriptor(emptied);
+  };
+  // Whoever gets it is to see that it cannot be changed any more.
+  return spoolFileOn(fd, release, () => sealMemoryFile(fd));
+}

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { type LabFolder, plainFolder } from "../lab/folder.ts";
+import { hang, threadsOf } from "../lab/hang.ts";
+import { mail } from "../lab/mail.ts";
+import { until } from "../lab/wait.ts";
+import { type InternalFilter, putDatabase, startInternal } from "./engine-lab.ts";
+
+const PATIENCE = 60_000;
+const ALL_RIGHT = { wrong: [], lost: 0 };
+
+let folder: LabFolder;
+/** All that were started: a test that fails leaves its own behind. */
+const filters: InternalFilter[] = [];
+
+beforeAll(() => {
+  folder = plainFolder();
+});
+
+afterAll(async () => {
+  await Promise.all(filters.map(({ filter }) => filter.stop()));
+  folder.remove();
+});
+
+async function started(more: Record<string, string>): Promise<InternalFilter> {
+  const internal = await startInternal(folder, more);
+  filters.push(internal);
+  return internal;
+}
+
+const TRIGGER = "long-winded-3Kx";
+/** A regular expression that libclamav tries in 2^50 ways where the text has what the signature waits for. */
+const ENDLESS_SIGNATURE = `Endless;Engine:81-255,Target:0;0&1;${Buffer.from(TRIGGER).toString("hex")};0/(x+x+)+[qw]!/\n`;
+
+function endlessMail(name: string): string {
+  return mail({ body: `${name} ${TRIGGER} ${"x".repeat(50)} z !\r\n` });
+}
+
+function ofThread(pid: number, thread: number, file: string): string {
+  return readFileSync(`/proc/${pid}/task/${thread}/${file}`, "latin1");
+}
+
+/** Threads of an engine that have scanned for half a second. */
+function busyThreads(pid: number): number {
+  return threadsNamed(pid, "engine scan").filter((thread) => {
+    const ticks = Number(ofThread(pid, thread, "stat").split(") ")[1]?.split(" ")[11]);
+    return ticks >= 50;
+  }).length;
+}
+
+function threadsNamed(pid: number, name: string): number[] {
+  return threadsOf(pid).filter((thread) => ofThread(pid, thread, "comm") === `${name}\n`);
+}
+
+function timed<T>(work: Promise<T>): Promise<[T, number]> {
+  const begun = performance.now();
+  return work.then((value) => [value, performance.now() - begun]);
+}
+
+test(
+  "threads that never come back from a message: it fails at its deadline, others go on, the engine is replaced",
+  async () => {
+    const deadline = 13_000;
+    const internal = await started({
+      MaxThreads: "2",
+      MaxScanTime: "3000",
+      PCREMatchLimit: "2000000000",
+      PCRERecMatchLimit: "2000000000",
+    });
+    putDatabase(internal.database, "endless.ldb", ENDLESS_SIGNATURE);
+    internal.filter.signal("SIGUSR2");
+    await internal.filter.logLine(/virus database loaded: 4 signatures/);
+    await until(() => internal.engines().length === 1, { what: "the engine before it to be gone" });
+    const [first] = internal.engines();
+    const text = endlessMail("one");
+    const one = timed(internal.send(text));
+    // By the other thread.
+    const { wrong, lost } = await internal.traffic(2, 20);
+    expect({ wrong, lost }).toEqual(ALL_RIGHT);
+    const other = timed(internal.send(endlessMail("other")));
+    await until(() => busyThreads(first ?? 0) >= 2, { what: "both threads to be at it" });
+    // Nothing is free for this one until another engine is there.
+    const waiting = timed(internal.send(mail()));
+    for (const [verdict, took] of await Promise.all([one, other])) {
+      expect(verdict).toStartWith("tempfail");
+      expect(took).toBeGreaterThan(deadline - 1000);
+      expect(took).toBeLessThan(deadline + 5000);
+    }
+    expect((await waiting)[0]).toBe("accept Clean");
+    await internal.filter.logLine(/engine \d+ does not come back from a message: another takes its place/);
+    await until(() => internal.engines().length === 1, { what: "the old engine to be gone" });
+    expect(internal.engines()).not.toContain(first);
+    // The MTA brings it again: it does not hold anything up any more.
+    const [again, took] = await timed(internal.send(text));
+    expect(again).toStartWith("tempfail");
+    expect(took).toBeLessThan(deadline - 5000);
+    expect(await internal.traffic(2, 20)).toMatchObject(ALL_RIGHT);
+    expect(await internal.filter.stop()).toBe(0);
+  },
+  PATIENCE,
+);
+
+test(
+  "an engine whose door hangs is replaced, though its main thread lives",
+  async () => {
+    const internal = await started({});
+    const [engine = 0] = internal.engines();
+    const load = internal.traffic(4, 50);
+    const [door = 0] = threadsNamed(engine, "engine door");
+    hang(door);
+    await internal.filter.logLine(/engine \d+ does not answer for 5 s: killed/);
+    expect(await load).toMatchObject(ALL_RIGHT);
+    expect(await internal.filter.stop()).toBe(0);
+  },
+  PATIENCE,
+);
