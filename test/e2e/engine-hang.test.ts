@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail } from "../lab/endless.ts";
 import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { hang, threadsOf } from "../lab/hang.ts";
 import { mail } from "../lab/mail.ts";
@@ -26,14 +27,6 @@ async function started(more: Record<string, string>): Promise<InternalFilter> {
   const internal = await startInternal(folder, more);
   filters.push(internal);
   return internal;
-}
-
-const TRIGGER = "long-winded-3Kx";
-/** A regular expression that libclamav tries in 2^50 ways where the text has what the signature waits for. */
-const ENDLESS_SIGNATURE = `Endless;Engine:81-255,Target:0;0&1;${Buffer.from(TRIGGER).toString("hex")};0/(x+x+)+[qw]!/\n`;
-
-function endlessMail(name: string): string {
-  return mail({ body: `${name} ${TRIGGER} ${"x".repeat(50)} z !\r\n` });
 }
 
 function ofThread(pid: number, thread: number, file: string): string {
@@ -64,8 +57,7 @@ test(
     const internal = await started({
       MaxThreads: "2",
       MaxScanTime: "3000",
-      PCREMatchLimit: "2000000000",
-      PCRERecMatchLimit: "2000000000",
+      ...ENDLESS_LIMITS,
     });
     putDatabase(internal.database, "endless.ldb", ENDLESS_SIGNATURE);
     internal.filter.signal("SIGUSR2");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sourceOf } from "../../src/clamd/canary.ts";
 import { ClamdError } from "../../src/clamd/clamd-error.ts";
@@ -10,6 +10,7 @@ import { parseHeader } from "../../src/engine/version-text.ts";
 import { sealedFile } from "../../src/os/memory-file.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
+import { ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail } from "../lab/endless.ts";
 import { type LabEngine, startEngine } from "../lab/engine.ts";
 import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
@@ -151,9 +152,14 @@ test("the version in a database's header", () => {
 test(
   "a thread that is stuck with a message that nobody waits for is noticed, too",
   async () => {
-    const engine = await started("MaxThreads 1\nMaxScanSize 0\nMaxFileSize 0", { scanDeadline: 200 });
+    const endless = writeDatabase(join(folder.path, "endless"));
+    writeFileSync(join(endless, "endless.ldb"), ENDLESS_SIGNATURE);
+    const limits = Object.entries(ENDLESS_LIMITS).map((each) => `${each.join(" ")}\n`);
+    const conf = `DatabaseDirectory ${endless}\nMaxThreads 1\n${limits.join("")}`;
+    const engine = await startEngine(conf, { scanDeadline: 200 });
+    engines.push(engine);
     const session = await sessionWith(engine);
-    const scanned = scan(session, mail({ body: "some text, again and again\r\n".repeat(1_500_000) }));
+    const scanned = scan(session, endlessMail("one"));
     scanned.catch(() => {});
     await until(() => !session.sending, { what: "the message to be sent" });
     // What is asked after it is answered when the thread has its message.
