@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail } from "../lab/endless.ts";
+import { busyThreads, ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail, threadsNamed } from "../lab/endless.ts";
 import { type LabFolder, plainFolder } from "../lab/folder.ts";
-import { hang, threadsOf } from "../lab/hang.ts";
+import { hang } from "../lab/hang.ts";
 import { mail } from "../lab/mail.ts";
 import { until } from "../lab/wait.ts";
 import { type InternalFilter, putDatabase, startInternal } from "./engine-lab.ts";
@@ -27,22 +26,6 @@ async function started(more: Record<string, string>): Promise<InternalFilter> {
   const internal = await startInternal(folder, more);
   filters.push(internal);
   return internal;
-}
-
-function ofThread(pid: number, thread: number, file: string): string {
-  return readFileSync(`/proc/${pid}/task/${thread}/${file}`, "latin1");
-}
-
-/** Threads of an engine that have scanned for half a second. */
-function busyThreads(pid: number): number {
-  return threadsNamed(pid, "engine scan").filter((thread) => {
-    const ticks = Number(ofThread(pid, thread, "stat").split(") ")[1]?.split(" ")[11]);
-    return ticks >= 50;
-  }).length;
-}
-
-function threadsNamed(pid: number, name: string): number[] {
-  return threadsOf(pid).filter((thread) => ofThread(pid, thread, "comm") === `${name}\n`);
 }
 
 function timed<T>(work: Promise<T>): Promise<[T, number]> {

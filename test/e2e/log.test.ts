@@ -121,7 +121,7 @@ test(
       expect(await send(socket, HOSTILE)).toBe("replyCode");
       await logged(/: \S+: rejected virus="Eicar/);
       expect(messages.join("")).not.toMatch(HARMFUL);
-      expect(filter.output()).toContain("rejected virus=");
+      await until(() => filter.output().includes("rejected virus="), { what: "the line on standard error" });
       for (const line of clamd.log().trimEnd().split("\n"))
         expect(line).toMatch(/^$|^\w{3} \w{3} [ \d]\d .* -> /);
     } finally {

@@ -10,7 +10,7 @@ import { parseHeader } from "../../src/engine/version-text.ts";
 import { sealedFile } from "../../src/os/memory-file.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
-import { ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail } from "../lab/endless.ts";
+import { busyThreads, ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail } from "../lab/endless.ts";
 import { type LabEngine, startEngine } from "../lab/engine.ts";
 import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
@@ -156,15 +156,12 @@ test(
     writeFileSync(join(endless, "endless.ldb"), ENDLESS_SIGNATURE);
     const limits = Object.entries(ENDLESS_LIMITS).map((each) => `${each.join(" ")}\n`);
     const conf = `DatabaseDirectory ${endless}\nMaxThreads 1\n${limits.join("")}`;
-    const engine = await startEngine(conf, { scanDeadline: 200 });
+    const engine = await startEngine(conf, { scanDeadline: 4000 });
     engines.push(engine);
     const session = await sessionWith(engine);
     const scanned = scan(session, endlessMail("one"));
     scanned.catch(() => {});
-    await until(() => !session.sending, { what: "the message to be sent" });
-    // What is asked after it is answered when the thread has its message.
-    await session.version();
-    await session.ping();
+    await until(() => busyThreads(engine.pid) === 1, { what: "the thread to be at it" });
     session.fail(new ClamdError("CLAMD_CANCELLED", "given up"));
     await until(() => engine.told.some(({ type }) => type === "stuck"), { what: "the engine to tell" });
   },
