@@ -53,14 +53,17 @@ export class Scanner {
       : this.#outcome(this.#scanFile(fd), size);
   }
 
-  /** A copy: what a file is while it is mapped is in the hands of whoever else has it. */
+  /**
+   * A copy: what a file is while it is mapped is in the hands of whoever else has it. False when it cannot be read:
+   * libclamav says what that means.
+   */
   #read(fd: number, size: number): boolean {
     if (this.#room.length < size) {
       this.#room = new Uint8Array(2 ** Math.ceil(Math.log2(Math.max(size, LEAST_ROOM))));
     }
     let at = 0;
     while (at < size) {
-      const count = readSync(fd, this.#room, at, size - at, at);
+      const count = readPart(fd, this.#room, at, size);
       if (count === 0) return false;
       at += count;
     }
@@ -105,5 +108,13 @@ export class Scanner {
       name: name === 0 ? unread : new CString(name as Pointer).toString(),
       words: status === CL_CLEAN ? "" : errorText(this.#library, status),
     };
+  }
+}
+
+function readPart(fd: number, into: Uint8Array, at: number, end: number): number {
+  try {
+    return readSync(fd, into, at, end - at, at);
+  } catch {
+    return 0;
   }
 }

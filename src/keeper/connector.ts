@@ -66,7 +66,12 @@ async function connectUnix(path: string, end: number): Promise<number> {
  * @throws Error when another user's process listens there
  */
 function demandOurs(fd: number, path: string): number {
-  if (!path.startsWith("\0") || peerUser(fd) === process.getuid?.()) return fd;
+  try {
+    if (!path.startsWith("\0") || peerUser(fd) === process.getuid?.()) return fd;
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
   closeDescriptor(fd);
   throw new Error("a process of another user has taken the engine's socket");
 }

@@ -81,8 +81,13 @@ const askByDatagram: Way = async (question, server, onAnswer) => {
       error: () => onAnswer(null),
     },
   });
-  socket.send(question);
-  return socket;
+  try {
+    socket.send(question);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
 };
 
 const askByStream: Way = async (question, server, onAnswer) => {
@@ -102,7 +107,7 @@ const askByStream: Way = async (question, server, onAnswer) => {
   const length = Buffer.alloc(LENGTH);
   length.writeUInt16BE(question.length);
   socket.write(Buffer.concat([length, question]));
-  return { close: () => socket.end() };
+  return { close: () => socket.terminate() };
 };
 
 /** `192.0.2.1`, `2001:db8::1`, `192.0.2.1:5353` or `[2001:db8::1]:5353`. */

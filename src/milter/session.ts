@@ -75,7 +75,7 @@ export class MilterSession {
   #steps = 0;
   #closed = false;
   #skipping = false;
-  /** A chunk that has begun is handed on to its end: its bytes are counted. */
+  /** A chunk that has begun before all was skipped is handed on to its end: its bytes are counted. */
   #inChunk = false;
   #out: Uint8Array[] = [];
   /** A verdict of an early stage: what follows of that connexion or message is answered with it. */
@@ -150,6 +150,7 @@ export class MilterSession {
       frame.letter === Command.body ? { kind: "body", bytes: frame.data } : decodeCommand(frame);
     this.#trace?.heard(command);
     const before = this.#state;
+    const skipped = this.#skipping && !this.#inChunk;
     const after = nextState(before, command.kind);
     if (after === undefined) {
       throw new MilterError("MILTER_ILLEGAL_TRANSITION", `${command.kind} is not allowed in state ${before}`);
@@ -161,7 +162,7 @@ export class MilterSession {
     this.#state = after;
     if (more) this.#verdictOn(command);
     else this.#dispatch(command);
-    this.#inChunk = more;
+    this.#inChunk = more && !skipped;
     return !this.#closed;
   }
 

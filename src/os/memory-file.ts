@@ -12,6 +12,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const MFD_NOEXEC_SEAL = 8;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE of fcntl.h. */
@@ -26,7 +27,10 @@ const NAME: Uint8Array = Buffer.from("clamav-milter\0");
  * @throws OsError of the system call that failed
  */
 export function openMemoryFile(): number {
-  return check("memfd_create", libc.memfd_create(ptr(NAME), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const fd = libc.memfd_create(ptr(NAME), flags);
+  // With vm.memfd_noexec=2 none is made that may be executed; before Linux 6.3 the flag is not known.
+  return fd >= 0 ? fd : check("memfd_create", libc.memfd_create(ptr(NAME), flags | MFD_NOEXEC_SEAL));
 }
 
 /**

@@ -57,6 +57,7 @@ type Failure = ClamdErrorCode | "CLAMD_ERROR" | "CLAMD_TOO_LARGE";
 export function startScan(world: ScanWorld, source: ScanSource, deadline: number): ScanJob {
   let current: Scan | null = null;
   let cancelled = false;
+  const givenUp = Promise.withResolvers<void>();
   const troubles: Troubles = { tried: new Set(), rounds: 0, deaths: 0, timeouts: 0 };
   const attempt = async (): Promise<Attempt> => {
     current = world.pool.scan(source, deadline, troubles.tried);
@@ -67,7 +68,7 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
     for (;;) {
       const suspect = troubles.deaths >= Math.min(SUSPECT, deadly(world) - 1);
       const { verdict, code } = suspect
-        ? await inLane(world, deadline, () => cancelled, attempt)
+        ? await inLane(world, deadline, givenUp.promise, attempt)
         : await attempt();
       if (code === null || HOPELESS.has(code)) return verdict;
       note(troubles, current?.server ?? null, code);
@@ -86,6 +87,7 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
     verdict: run(),
     cancel: () => {
       cancelled = true;
+      givenUp.resolve();
       current?.cancel();
     },
   };
@@ -148,13 +150,12 @@ function isEndless({ timeouts }: Troubles, { pool, now }: ScanWorld, deadline: n
 async function inLane(
   { suspects, now }: ScanWorld,
   deadline: number,
-  cancelled: () => boolean,
+  givenUp: Promise<void>,
   attempt: () => Promise<Attempt>,
 ): Promise<Attempt> {
-  const leave = await suspects.enter();
+  const leave = await suspects.enter(Math.max(0, deadline - now()), givenUp);
+  if (leave === null) return { verdict: failureOf(new Error("no time is left")), code: "CLAMD_CANCELLED" };
   try {
-    if (cancelled() || now() >= deadline)
-      return { verdict: failureOf(new Error("no time is left")), code: "CLAMD_CANCELLED" };
     return await attempt();
   } finally {
     leave();

@@ -75,6 +75,7 @@ export class Spool {
   /** Bytes of the budget that the file has while it is one in memory. */
   #fileMemory = 0;
   #memoryFile: number | null = null;
+  #closed = false;
 
   constructor(edge: SpoolEdge) {
     this.#edge = edge;
@@ -92,6 +93,7 @@ export class Spool {
 
   /** @throws SpoolError */
   append(bytes: Uint8Array): void {
+    this.#closed = false;
     if (bytes.length >= DIRECT && this.#goesToFile(bytes.length)) this.#write(bytes);
     else this.#hold(bytes);
     this.#size += bytes.length;
@@ -112,6 +114,7 @@ export class Spool {
    * @throws SpoolError
    */
   appendText(text: string): void {
+    this.#closed = false;
     const block = this.#room();
     if (block.bytes.length - block.used < text.length) {
       this.append(Buffer.from(text, "latin1"));
@@ -143,6 +146,8 @@ export class Spool {
    * @throws Error when there can be none
    */
   descriptor(): number {
+    // Whoever asks late, for a message that was given up, is not to be given an empty one.
+    if (this.#closed) throw new SpoolError("it is over");
     if (this.#file === null) {
       this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
       return this.#memoryFile;
@@ -159,6 +164,7 @@ export class Spool {
     this.#closeFile();
     this.#fileBytes = 0;
     this.#size = 0;
+    this.#closed = true;
   }
 
   /** A block with room for a byte at least. */
@@ -214,14 +220,24 @@ export class Spool {
   #fileFor(more: number): SpoolFile {
     if (this.#file !== null && this.#onDisk) return this.#file;
     const end = this.#fileBytes + more;
-    if (!this.#memoryUpTo(end)) {
-      const disk = this.#moveToDisk();
-      if (disk !== null) return disk;
-      // It is on its way: until it comes the message is held over the budget.
-      if (end > OVER_BUDGET) throw new Error("no spool file came in time");
-    }
+    const memory = this.#memoryUpTo(end) ? this.#memory() : null;
+    if (memory !== null) return memory;
+    const disk = this.#moveToDisk();
+    if (disk !== null) return disk;
+    // It is on its way: until it comes the message is held over the budget.
+    if (end > OVER_BUDGET) throw new Error("no spool file came in time");
     this.#file ??= this.#edge.openMemory();
     return this.#file;
+  }
+
+  /** Null when there can be none: one on the disk does as well. */
+  #memory(): SpoolFile | null {
+    try {
+      this.#file ??= this.#edge.openMemory();
+      return this.#file;
+    } catch {
+      return null;
+    }
   }
 
   #memoryUpTo(end: number): boolean {

@@ -14,6 +14,9 @@ const SEALED =
   /^(multipart\/(signed|encrypted|report)|application\/(x-)?pkcs7-(mime|signature)|application\/pgp-.*|message\/partial)$/;
 const INLINE_PGP = /^-----BEGIN PGP (SIGNED )?MESSAGE-----/m;
 
+/** Bytes of a text that is looked through for the place of the signature: it is no letter that is longer. */
+const LONGEST_TEXT = 1024 * 1024;
+
 interface Change {
   readonly start: number;
   readonly end: number;
@@ -35,6 +38,7 @@ export function signMessage(message: Uint8Array, signature: string): SignResult 
     if (obstacle !== null) return unsigned(obstacle);
     const targets = targetsOf(whole);
     if (targets.length === 0) return unsigned("it has no text");
+    if (targets.some(({ start, end }) => end - start > LONGEST_TEXT)) return unsigned("its text is too long");
     const changes = targets.map((part) => changeOf(part, text, signature));
     if (changes.some((change) => change === null)) return unsigned("its text is in an unknown form");
     let body = text;

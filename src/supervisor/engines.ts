@@ -9,12 +9,10 @@ import { countYoungDeaths, respawnPause } from "./backoff.ts";
 import { makeEngineDirectory, removeEngineDirectory, restoreEngineDirectory } from "./engine-place.ts";
 import { openEngineListener } from "./engine-socket.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
+import { TemporaryNews } from "./temporary-news.ts";
 
 /** Loading the real database takes a minute on a slow host. Milliseconds. */
 const LOAD_PATIENCE = 600_000;
-/** The same trouble with the temporary directory is told again after so long. Milliseconds. */
-const TROUBLE_REST = 10_000;
-const MOST_TROUBLES = 20;
 /** What an engine that leaves may take besides the longest scan. */
 const LEAVE_GRACE = 5_000;
 
@@ -60,7 +58,7 @@ export class Engines {
   /** The settings or the database have changed while one was loaded. */
   #again = false;
   #told = "";
-  readonly #troubleTold = new Map<string | null, number>();
+  readonly #temporary: TemporaryNews;
   /** Whether the last that served finds the test virus: one that does not takes over from none that does. */
   #found = false;
   /** Whether any engine has ever served. */
@@ -70,6 +68,7 @@ export class Engines {
   constructor(settings: EngineSettings, world: EnginesWorld) {
     this.#settings = settings;
     this.#world = world;
+    this.#temporary = new TemporaryNews(world.log);
   }
 
   /**
@@ -129,6 +128,7 @@ export class Engines {
   #load(): void {
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
+    if (this.#loading !== null) return;
     this.#again = false;
     this.#startedAt = performance.now();
     let options: EngineOptions;
@@ -181,20 +181,9 @@ export class Engines {
       engine.stuck = true;
       if (this.#loading === null) this.#load();
     } else if (message.type === "temporary") {
-      this.#onTemporary(message.problem);
+      this.#temporary.tell(message.problem);
       if (message.problem !== null) restoreEngineDirectory(engine.options);
     }
-  }
-
-  /** A disk that is all but full is so for one message and not for the next: that is not told each time. */
-  #onTemporary(problem: string | null): void {
-    const now = performance.now();
-    if (now - (this.#troubleTold.get(problem) ?? Number.NEGATIVE_INFINITY) < TROUBLE_REST) return;
-    if (this.#troubleTold.size >= MOST_TROUBLES) this.#troubleTold.clear();
-    this.#troubleTold.set(problem, now);
-    const { log } = this.#world;
-    if (problem === null) log("info", "the engine's temporary directory can be used again");
-    else log("error", `messages are not scanned, the engine's temporary directory is unusable: ${problem}`);
   }
 
   #onReady(engine: Engine, role: RoleProcess): void {
@@ -256,6 +245,7 @@ export class Engines {
       this.#failed(engine.unusable ?? how);
       return;
     }
+    if (engine !== this.#serving) return;
     this.#serving = null;
     this.#youngDeaths = countYoungDeaths(this.#youngDeaths, performance.now() - this.#startedAt);
     const pause = this.#loading === null ? respawnPause(this.#youngDeaths) : 0;
@@ -291,6 +281,7 @@ export class Engines {
 
   #loadIn(pause: number): void {
     if (this.#stopped) return;
+    if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#load(), pause);
   }
 }

@@ -280,6 +280,21 @@ test("long pieces go to the file without being held, between short ones, and the
   expect(lab.budget.taken).toBe(0);
 });
 
+test("without files in memory it is one on the disk; of what is over there is no descriptor", () => {
+  const lab = spoolLab();
+  const refused = (): never => {
+    throw new Error("EMFILE");
+  };
+  const spool = new Spool({ ...lab.edge, openMemory: refused });
+  const bytes = noise(500_000);
+  for (let at = 0; at < bytes.length; at += 50_000) spool.append(bytes.subarray(at, at + 50_000));
+  expect(Buffer.concat([...spool.pieces()]).equals(bytes)).toBe(true);
+  expect([lab.files.length, lab.grown.length]).toEqual([1, 0]);
+  spool.close();
+  expect([lab.budget.taken, lab.files[0]?.closed]).toEqual([0, 1]);
+  expect(() => spool.descriptor()).toThrow(SpoolError);
+});
+
 test("a disk that is full for a long piece is a spool that is full", () => {
   const lab = spoolLab(4096);
   const spool = new Spool(lab.edge);
