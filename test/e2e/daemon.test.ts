@@ -278,7 +278,7 @@ describe("users and jail", () => {
       () => {
         const now = childrenOf(daemon.pid).filter((pid) => titleOf(pid).includes("@child") && pid !== victim);
         return now.length === children.length &&
-          now.every((pid) => readlinkSync(`/proc/${pid}/root`) === jail)
+          now.every((pid) => readlinkSync(`/proc/${pid}/root`) === jail && hasNoRight(pid))
           ? now
           : false;
       },
@@ -310,6 +310,13 @@ describe("users and jail", () => {
     });
     await ends(daemon);
   }, 60_000);
+
+  /** It gives them up after it has entered the jail. */
+  function hasNoRight(pid: number): boolean {
+    return readdirSync(`/proc/${pid}/task`).every((tid) =>
+      /^CapPrm:\s+0+$/m.test(readFileSync(`/proc/${pid}/task/${tid}/status`, "latin1")),
+    );
+  }
 
   function expectHarmless(pid: number, root: string): void {
     expect(readlinkSync(`/proc/${pid}/root`)).toBe(root);
