@@ -17,3 +17,16 @@ export function respawnPause(youngDeaths: number): number {
 export function countYoungDeaths(before: number, lived: number): number {
   return lived >= LIVED_LONG ? 0 : before + 1;
 }
+
+const FIRST_RELOAD_PAUSE = 1000;
+const LONGEST_RELOAD_PAUSE = 3_600_000;
+
+/**
+ * The pause before a database is loaded again beside the one in use. It grows much faster than that of a child: each
+ * attempt needs the memory of a database, and a host that has too little of it kills each one.
+ * @param deaths engines in a row that ended while they loaded, 1 or more
+ * @returns milliseconds
+ */
+export function reloadPause(deaths: number): number {
+  return Math.min(LONGEST_RELOAD_PAUSE, FIRST_RELOAD_PAUSE * 4 ** (deaths - 1));
+}

@@ -5,7 +5,7 @@ import { loadLibrary } from "../engine/library.ts";
 import type { EngineOptions, FromEngine } from "../ipc/engine-messages.ts";
 import type { Log } from "../log/log.ts";
 import { closeDescriptor } from "../os/libc.ts";
-import { countYoungDeaths, respawnPause } from "./backoff.ts";
+import { countYoungDeaths, reloadPause, respawnPause } from "./backoff.ts";
 import { makeEngineDirectory, removeEngineDirectory, restoreEngineDirectory } from "./engine-place.ts";
 import { openEngineListener } from "./engine-socket.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
@@ -55,6 +55,8 @@ export class Engines {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #startedAt = 0;
   #youngDeaths = 0;
+  /** Engines in a row that ended while they loaded a database beside the one in use. */
+  #unloaded = 0;
   /** The settings or the database have changed while one was loaded. */
   #again = false;
   #told = "";
@@ -204,6 +206,7 @@ export class Engines {
     this.#serving = engine;
     this.#told = "";
     this.#served = true;
+    this.#unloaded = 0;
     this.#found = loaded.finds;
     if (old !== null) this.#dismiss(old);
     this.#listen(role);
@@ -242,7 +245,7 @@ export class Engines {
     if (this.#leaving.delete(engine) || this.#stopped) return;
     if (engine === this.#loading) {
       this.#loading = null;
-      this.#failed(engine.unusable ?? how);
+      this.#failed(engine.unusable ?? how, engine.unusable !== null);
       return;
     }
     if (engine !== this.#serving) return;
@@ -253,13 +256,18 @@ export class Engines {
     if (this.#loading === null) this.#loadIn(pause);
   }
 
-  /** No engine came of an attempt: the old one stays, if there is one; else mail is not left waiting. */
-  #failed(reason: string): void {
+  /**
+   * No engine came of an attempt: the old one stays, if there is one; else mail is not left waiting.
+   * @param judged whether the engine itself has found the database unusable
+   */
+  #failed(reason: string, judged: boolean): void {
     const { log } = this.#world;
     if (this.#serving !== null) {
       log("error", `the virus database stays as it was: ${reason}`);
       if (this.#again) this.#load();
       else if (this.#serving.stuck) this.#loadLater();
+      // Nobody has said that the database is bad: without another attempt it would wait for the next change.
+      else if (!judged) this.#loadIn(reloadPause(++this.#unloaded));
       return;
     }
     this.#closeListener();

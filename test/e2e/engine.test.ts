@@ -179,6 +179,35 @@ test(
 );
 
 test(
+  "an engine that is killed while it loads a new database: another loads it soon, without a further change",
+  async () => {
+    // A list this long takes a while to be read.
+    const internal = await started({}, ["-M", "300"]);
+    const many = Array.from({ length: 60_000 }, (_, at) => signature(`Many.${at}`, `many-${at}-w4Kd`)).join("");
+    putDatabase(internal.database, "many.ndb", many + signature("Last.One", "last-marker-7Gk"));
+    for (let death = 1; death <= 2; death++) {
+      const [serving] = internal.engines();
+      if (death === 1) internal.filter.signal("SIGUSR2");
+      const loading = await until(() => internal.engines().find((pid) => pid !== serving), {
+        what: "an engine that loads",
+      });
+      process.kill(loading, "SIGKILL");
+      await until(() => linesOf(internal, /stays as it was: engine \d+ was killed by SIGKILL/).length === death, {
+        what: "the death to be told",
+        detail: internal.filter.log,
+      });
+      expect(await internal.send(EICAR_MAIL)).toBe("replyCode");
+      expect(internal.engines()).toContain(serving ?? 0);
+    }
+    await until(() => loads(internal) === 2, { what: "the new database", detail: internal.filter.log });
+    expect(await internal.send(mail({ body: "last-marker-7Gk" }))).toBe("replyCode");
+    expect(linesOf(internal, /the virus database is loaded anew/).length).toBe(1);
+    await stopped(internal);
+  },
+  PATIENCE,
+);
+
+test(
   "an engine that is killed, crashes or is stopped under load costs less than 2 s, and no verdict",
   async () => {
     const internal = await started();

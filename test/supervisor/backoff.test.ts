@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { countYoungDeaths, respawnPause } from "../../src/supervisor/backoff.ts";
+import { countYoungDeaths, reloadPause, respawnPause } from "../../src/supervisor/backoff.ts";
 
 describe("the pause before a child is replaced", () => {
   test.each([
@@ -13,6 +13,19 @@ describe("the pause before a child is replaced", () => {
     [5000, 30_000],
   ])("after %d young deaths: %d ms", (deaths, pause) => {
     expect(respawnPause(deaths)).toBe(pause);
+  });
+});
+
+describe("the pause before a database is loaded again beside the one in use", () => {
+  test.each([
+    [1, 1000],
+    [2, 4000],
+    [3, 16_000],
+    [6, 1_024_000],
+    [7, 3_600_000],
+    [500, 3_600_000],
+  ])("after %d deaths: %d ms", (deaths, pause) => {
+    expect(reloadPause(deaths)).toBe(pause);
   });
 });
 
