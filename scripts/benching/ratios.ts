@@ -2,8 +2,9 @@ import { median, rateOf } from "./figures.ts";
 import type { Cell, CellResult, Turn } from "./rates.ts";
 import { columns, short } from "./table.ts";
 
-/** The filter that all others are compared with. */
-export const BASE = "clamav-milter";
+/** The filter that all others are compared with; over TCP, where none can pass a descriptor, itself over TCP. */
+const BASE = "clamav-milter";
+const TCP = "-tcp";
 /** What clamd can do without a filter; the better of both is the limit. */
 export const DIRECT = ["clamd-stream", "clamd-fildes"] as const;
 
@@ -42,10 +43,11 @@ function cellRows(result: CellResult): string[][] {
 
 function figuresOf(result: CellResult, name: string): string[] {
   const turns = result.turns[name] ?? [];
-  const base = result.turns[BASE] ?? [];
+  const over = name.endsWith(TCP) ? result.turns[`${BASE}${TCP}`] : undefined;
+  const base = over ?? result.turns[BASE] ?? [];
   const middle = (value: (turn: Turn) => number): string => short(median(turns.map(value)));
   const toBase = (value: (turn: Turn) => number): string =>
-    name === BASE ? "" : short(medianRatio(turns, base, value));
+    name.startsWith(BASE) ? "" : short(medianRatio(turns, base, value));
   const limit = DIRECT.some((each) => each === name) ? "" : short(limitRatio(result, name));
   return [
     middle(rateOf),

@@ -2,15 +2,22 @@ import { type Bench, withServers } from "./bench.ts";
 import { KEPT } from "./rates.ts";
 import { type FilterName, LOCAL_CLIENT, OUTSIDE_CLIENT, startFilter, startStub } from "./servers.ts";
 import { columns, short } from "./table.ts";
-import { stateOf } from "./tree.ts";
+import { stateOf, type TreeState } from "./tree.ts";
 
 const MEGABYTE = 1 << 20;
 const SLOPE_OF = 100_000;
 const CONNEXIONS = 16;
 /** Part of the time for tables after which a stretch is broken off: the slope counts what went through. */
 const PATIENCE = 0.25;
-/** Milliseconds for what is given back when nothing is under way. */
-const SETTLE = 500;
+/**
+ * What is given back when nothing is under way: until the memory falls no more for so long, and no longer than that. In
+ * between two collections a runtime's memory says nothing about what is held. Milliseconds.
+ */
+const SETTLED = 10_000;
+const LONGEST_SETTLE = 60_000;
+const SETTLE_LOOK = 1000;
+/** What counts as falling. */
+const NOISE = MEGABYTE / 4;
 
 interface Mark {
   readonly messages: number;
@@ -41,8 +48,8 @@ function marksOf(bench: Bench, name: FilterName): Promise<Mark[]> {
   return withServers(async (started) => {
     const scanner = started(await startStub(folder));
     const filter = started(await startFilter(name, folder, scanner, false));
-    const look = (messages: number): Mark => ({ messages, ...stateOf(filter.pid) });
-    const seen: Mark[] = [look(0)];
+    const look = async (messages: number): Promise<Mark> => ({ messages, ...(await settled(filter.pid)) });
+    const seen: Mark[] = [await look(0)];
     let done = 0;
     for (const mark of marks) {
       const scanned = mark !== options.marks.at(-1);
@@ -59,11 +66,25 @@ function marksOf(bench: Bench, name: FilterName): Promise<Mark[]> {
       });
       bench.wrong(`memory ${name}`, figures.wrong, figures.firstWrong);
       done += figures.messages;
-      await Bun.sleep(SETTLE);
-      seen.push(look(done));
+      seen.push(await look(done));
     }
     return seen;
   });
+}
+
+/** A tree that has been left alone until its memory has come to rest. */
+async function settled(pid: number): Promise<TreeState> {
+  const begun = performance.now();
+  let least = stateOf(pid);
+  let since = begun;
+  for (;;) {
+    await Bun.sleep(SETTLE_LOOK);
+    const state = stateOf(pid);
+    const now = performance.now();
+    if (state.memory < least.memory - NOISE) since = now;
+    if (state.memory < least.memory) least = state;
+    if (now - since > SETTLED || now - begun > LONGEST_SETTLE) return least;
+  }
 }
 
 function markRow(name: string, mark: Mark, last: Mark | undefined): string[] {

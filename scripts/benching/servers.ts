@@ -22,7 +22,13 @@ export interface Server {
 }
 
 /** The filters, by the names under which they stand in the tables. */
-export const FILTERS = ["clamav-milter", "ours-unix", "ours-tcp", "ours-internal"] as const;
+export const FILTERS = [
+  "clamav-milter",
+  "clamav-milter-tcp",
+  "ours-unix",
+  "ours-tcp",
+  "ours-internal",
+] as const;
 export type FilterName = (typeof FILTERS)[number];
 
 /** A clamd, or what stands for one. */
@@ -75,7 +81,9 @@ export async function startStub(folder: string): Promise<Scanner> {
  */
 export function launchFilter(name: FilterName, folder: string, scanner: Scanner, canary: boolean): Server {
   const socket = join(folder, `${name}.sock`);
-  if (name === "clamav-milter") return launchDebian(folder, socket, scanner);
+  if (name === "clamav-milter") return launchDebian(name, folder, socket, `unix:${scanner.path}`);
+  if (name === "clamav-milter-tcp")
+    return launchDebian(name, folder, socket, `tcp:127.0.0.1:${scanner.port}`);
   const conf = join(folder, `${name}.conf`);
   const common = { MaxThreads: THREADS, AlertExceedsMax: "yes", StreamMaxLength: "100M" };
   const where = {
@@ -99,11 +107,11 @@ export function launchFilter(name: FilterName, folder: string, scanner: Scanner,
   return launch(folder, name, argv, { unix: socket }, env);
 }
 
-function launchDebian(folder: string, socket: string, scanner: Scanner): Server {
-  const conf = join(folder, "clamav-milter.conf");
+function launchDebian(name: FilterName, folder: string, socket: string, clamd: string): Server {
+  const conf = join(folder, `${name}.conf`);
   writeDirectives(conf, {
     MilterSocket: `unix:${socket}`,
-    ClamdSocket: `unix:${scanner.path}`,
+    ClamdSocket: clamd,
     Foreground: "yes",
     FixStaleSocket: "yes",
     OnInfected: "Reject",
@@ -114,7 +122,7 @@ function launchDebian(folder: string, socket: string, scanner: Scanner): Server 
   });
   const argv = partCommand(cachedPart("clamav-milter"), "usr/sbin/clamav-milter", ["-c", conf]);
   // libmilter looks for a pending stop every few seconds only; nothing is lost by not waiting for that.
-  return launch(folder, "clamav-milter", argv, { unix: socket }, {}, 100);
+  return launch(folder, name, argv, { unix: socket }, {}, 100);
 }
 
 /** Starts a filter and waits until it accepts mail. @throws code `WAITED_TOO_LONG`, or Error with its last words */

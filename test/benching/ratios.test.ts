@@ -62,6 +62,16 @@ test("the table has a line for every target, with its ratios", () => {
   ]);
 });
 
+test("over TCP the ratios are to clamav-milter over TCP", () => {
+  const turns = { ...RESULT.turns, "clamav-milter-tcp": [turn(0, 20), turn(1, 40)], "ours-tcp": [turn(0, 80)] };
+  const rateRatios = ratioTable([{ ...RESULT, turns }]).map((line) => {
+    const [, name, , ratio] = line.split(/ {2,}/);
+    return [name, ratio];
+  });
+  expect(rateRatios.find(([name]) => name === "ours-tcp")).toEqual(["ours-tcp", "4.00"]);
+  expect(rateRatios.find(([name]) => name === "ours-unix")).toEqual(["ours-unix", "1.75"]);
+});
+
 test("columns are as wide as their widest cell", () => {
   expect(
     columns([
