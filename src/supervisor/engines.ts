@@ -137,7 +137,7 @@ export class Engines {
     try {
       options = makeEngineDirectory(this.#settings, this.#world.jail);
     } catch (error) {
-      this.#failed(`no temporary directory for scans can be made: ${messageOf(error)}`);
+      this.#failed(`no temporary directory for scans can be made: ${messageOf(error)}`, false);
       return;
     }
     const engine: Engine = { options, role: null, loaded: null, unusable: null, stuck: false, timer: null };

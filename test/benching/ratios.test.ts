@@ -63,7 +63,11 @@ test("the table has a line for every target, with its ratios", () => {
 });
 
 test("over TCP the ratios are to clamav-milter over TCP", () => {
-  const turns = { ...RESULT.turns, "clamav-milter-tcp": [turn(0, 20), turn(1, 40)], "ours-tcp": [turn(0, 80)] };
+  const turns = {
+    ...RESULT.turns,
+    "clamav-milter-tcp": [turn(0, 20), turn(1, 40)],
+    "ours-tcp": [turn(0, 80)],
+  };
   const rateRatios = ratioTable([{ ...RESULT, turns }]).map((line) => {
     const [, name, , ratio] = line.split(/ {2,}/);
     return [name, ratio];

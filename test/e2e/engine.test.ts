@@ -183,7 +183,9 @@ test(
   async () => {
     // A list this long takes a while to be read.
     const internal = await started({}, ["-M", "300"]);
-    const many = Array.from({ length: 60_000 }, (_, at) => signature(`Many.${at}`, `many-${at}-w4Kd`)).join("");
+    const many = Array.from({ length: 60_000 }, (_, at) => signature(`Many.${at}`, `many-${at}-w4Kd`)).join(
+      "",
+    );
     putDatabase(internal.database, "many.ndb", many + signature("Last.One", "last-marker-7Gk"));
     for (let death = 1; death <= 2; death++) {
       const [serving] = internal.engines();
@@ -192,10 +194,13 @@ test(
         what: "an engine that loads",
       });
       process.kill(loading, "SIGKILL");
-      await until(() => linesOf(internal, /stays as it was: engine \d+ was killed by SIGKILL/).length === death, {
-        what: "the death to be told",
-        detail: internal.filter.log,
-      });
+      await until(
+        () => linesOf(internal, /stays as it was: engine \d+ was killed by SIGKILL/).length === death,
+        {
+          what: "the death to be told",
+          detail: internal.filter.log,
+        },
+      );
       expect(await internal.send(EICAR_MAIL)).toBe("replyCode");
       expect(internal.engines()).toContain(serving ?? 0);
     }
