@@ -125,7 +125,8 @@ async function calibrate(generator: Generator, { entries, cell, seconds }: CellP
   return Math.max(least, cell.size === "mix" ? Math.floor(aim / least) * least : aim);
 }
 
-function orderFor(entry: Entry, cell: Cell): Omit<LoadOrder, "do" | "messages" | "seconds"> {
+/** What the generator is told of a load but how much of it. */
+export function orderFor(entry: Entry, cell: Cell): Omit<LoadOrder, "do" | "messages" | "seconds"> {
   const client = cell.scanned ? OUTSIDE_CLIENT : LOCAL_CLIENT;
   const { size, perConnexion, scanned, concurrency } = cell;
   return {

@@ -1,6 +1,6 @@
 import { type Bench, withServers } from "./bench.ts";
 import type { Section } from "./options.ts";
-import { type Cell, type CellResult, cellsOf, type Entry, measureCell } from "./rates.ts";
+import { type Cell, type CellResult, cellsOf, type Entry, measureCell, orderFor } from "./rates.ts";
 import { ratioTable, titleOf } from "./ratios.ts";
 import { FILTERS, type FilterName, type Scanner, startFilter, startScanner, startStub } from "./servers.ts";
 
@@ -55,8 +55,12 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
     share: 0.1,
   },
 };
-/** Seconds with which a new process is made to compile what it runs often. */
-const WARM_UP = 1;
+/**
+ * Messages by which a new process is made to compile what it runs often, and the most seconds for them: a program that
+ * runs for months is compiled, and before a real clamd a second does not bring enough of them.
+ */
+const WARM_UP = 3_000;
+const LONGEST_WARM_UP = 10;
 
 /** Throughput, latency, processor time and memory under many loads. */
 export async function measureRates(bench: Bench, section: Section): Promise<void> {
@@ -90,7 +94,7 @@ async function measureAll(bench: Bench, kind: Kind, entries: readonly Entry[]): 
   const { options, generator } = bench;
   const seconds = kind.seconds * options.messages;
   const end = performance.now() + kind.share * options.budget * Math.max(1, options.messages) * 1000;
-  await warmUp(bench, kind, entries, Math.min(WARM_UP, seconds));
+  await warmUp(bench, kind, entries);
   const results: CellResult[] = [];
   const cells = cellsFor(bench, kind);
   for (const [at, cell] of cells.entries()) {
@@ -126,11 +130,20 @@ function cellsFor({ options }: Bench, kind: Kind): Cell[] {
 }
 
 /** Makes new processes compile what they run often, and looks whether infected mail is found at all. */
-async function warmUp(bench: Bench, kind: Kind, entries: readonly Entry[], seconds: number): Promise<void> {
-  const size = kind.stub ? "2k" : "check";
-  const cell: Cell = { size, concurrency: 8, perConnexion: 20, scanned: kind.scanned };
-  tellWrong(
-    bench,
-    await measureCell(bench.generator, { entries, cell, rounds: 1, seconds, budget: seconds }),
-  );
+async function warmUp(bench: Bench, kind: Kind, entries: readonly Entry[]): Promise<void> {
+  const factor = Math.min(1, bench.options.messages);
+  const cell: Cell = {
+    size: kind.stub ? "2k" : "check",
+    concurrency: 8,
+    perConnexion: 20,
+    scanned: kind.scanned,
+  };
+  for (const entry of entries) {
+    const figures = await bench.generator.load({
+      ...orderFor(entry, cell),
+      messages: Math.ceil(WARM_UP * factor),
+      seconds: LONGEST_WARM_UP * factor,
+    });
+    bench.wrong(`warm-up ${entry.name}`, figures.wrong, figures.firstWrong);
+  }
 }

@@ -54,12 +54,12 @@ export async function runChild(): Promise<void> {
   const desk = mailDesk(keeper);
   let service: Service | null = null;
   /** What came while the tables were waited for. */
-  const spool = spoolEdge(() => keeper.takeFile());
   const early: ToChild[] = [];
   keeper.onWhitelist = (portion) => {
     if (tables.takeWhitelist(portion)) service?.relist();
   };
   const begin = (settings: Settings, options: ChildOptions): void => {
+    const spool = spoolEdge(options.messageMemory, () => keeper.takeFile());
     service = serve(settings, options, { keeper, gate, tables, end, desk, spool });
     for (const message of early.splice(0)) tell(service, message);
   };
@@ -151,6 +151,7 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
   const timer = setInterval(() => {
     listeners.tick();
+    links.spool.blocks.tick();
     world.scan.pool.tick();
     slots.tick();
     for (const [pool, since] of retired) {
@@ -234,7 +235,7 @@ function makeWorld(
     slots,
     slotTimeout: settings.slotTimeout * 1000,
     dontWait: settings.dontWait,
-    spool: links.spool,
+    spool: { ...links.spool, passing: settings.servers.some(({ kind }) => kind === "unix") },
     log,
     openTrace: mtaTraces(settings.log.debugLevel, log),
     now: monotonic,

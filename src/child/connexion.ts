@@ -47,12 +47,13 @@ export class Connexion {
   #early: Uint8Array[] = [];
   #earlyLength = 0;
 
+  /** @param gate who may connect; null: whoever can */
   constructor(
     socket: Socket,
     worldNow: () => FilterWorld,
     wanted: Wanted,
     events: ConnexionEvents,
-    gate: Gate,
+    gate: Gate | null,
   ) {
     const world = worldNow();
     this.#socket = socket;
@@ -65,7 +66,8 @@ export class Connexion {
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,
     );
-    this.#pass(gate);
+    if (gate === null) this.#admitted = true;
+    else this.#pass(gate);
   }
 
   /** Whether the MTA waits for our verdict. */
@@ -123,11 +125,8 @@ export class Connexion {
     this.#endIfDrained();
   }
 
-  /** Whoever comes by a Unix socket is not asked: its mode says who may. */
   #pass(gate: Gate): void {
-    // Each of these is a system call.
-    const { remoteAddress } = this.#socket;
-    const admits = !remoteAddress || this.#admission(gate, remoteAddress);
+    const admits = this.#admission(gate);
     if (typeof admits === "boolean") {
       this.#admitted = admits;
       return;
@@ -141,15 +140,17 @@ export class Connexion {
     });
   }
 
-  #admission(gate: Gate, remoteAddress: string): boolean | Promise<boolean> {
-    const { localAddress, localPort } = this.#socket;
-    return gate.admits({ remoteAddress, localAddress, localPort });
+  #admission(gate: Gate): boolean | Promise<boolean> {
+    // Each of these is a system call.
+    const { remoteAddress, localAddress, localPort } = this.#socket;
+    // A peer that is gone already has none.
+    return remoteAddress ? gate.admits({ remoteAddress, localAddress, localPort }) : false;
   }
 
   #keepEarly(bytes: Uint8Array): void {
     this.#earlyLength += bytes.length;
     // The runtime may use its buffer again.
-    if (this.#earlyLength <= MAX_EARLY) this.#early.push(bytes.slice());
+    if (this.#earlyLength <= MAX_EARLY) this.#early.push(new Uint8Array(bytes));
     else this.#terminate();
   }
 

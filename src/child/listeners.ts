@@ -2,6 +2,7 @@ import type { Log } from "../log/log.ts";
 import type { MilterError } from "../milter/milter-error.ts";
 import type { Wanted } from "../milter/negotiation.ts";
 import { duplicate } from "../os/libc.ts";
+import { isUnixSocket } from "../os/socket-state.ts";
 import { Connexion, type ConnexionEvents } from "./connexion.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
@@ -78,7 +79,9 @@ export class Listeners implements ConnexionEvents {
   #resume(): void {
     try {
       for (const descriptor of this.#descriptors) {
-        this.#open.push(Bun.listen<Connexion>({ fd: duplicate(descriptor), socket: this.#handler() }));
+        // Whoever comes by a unix socket is not asked: its mode says who may.
+        const gate = isUnixSocket(descriptor) ? null : this.#gate;
+        this.#open.push(Bun.listen<Connexion>({ fd: duplicate(descriptor), socket: this.#handler(gate) }));
       }
     } catch (error) {
       this.#pause();
@@ -96,10 +99,10 @@ export class Listeners implements ConnexionEvents {
     this.#open = [];
   }
 
-  #handler(): Bun.SocketHandler<Connexion> {
+  #handler(gate: Gate | null): Bun.SocketHandler<Connexion> {
     return {
       open: (socket) => {
-        socket.data = new Connexion(socket, this.#world, this.#wantedNow(), this, this.#gate);
+        socket.data = new Connexion(socket, this.#world, this.#wantedNow(), this, gate);
         this.#connexions.add(socket.data);
         if (this.#onDrained !== null) socket.data.drain();
         else if (this.#connexions.size >= this.#limit) this.#pause();

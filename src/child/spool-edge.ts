@@ -5,17 +5,16 @@ import { MemoryBudget } from "../scan/memory-budget.ts";
 import type { SpoolEdge, SpoolFile } from "../scan/spool.ts";
 import { spoolFileOn } from "../scan/spool-file.ts";
 
-/** Bytes of messages that a child holds in memory; what does not fit goes to files. */
-const MEMORY = 32 * 1024 * 1024;
-
 /**
  * Where a child keeps the messages in hand.
+ * @param memory bytes that it holds in memory; what does not fit goes to files
  * @param openFile as of the edge
  */
-export function spoolEdge(openFile: () => SpoolFile | null): SpoolEdge {
+export function spoolEdge(memory: number, openFile: () => SpoolFile | null): SpoolEdge {
   return {
-    budget: new MemoryBudget(MEMORY),
-    blocks: new BlockStock(),
+    passing: true,
+    budget: new MemoryBudget(memory),
+    blocks: new BlockStock(memory),
     openFile,
     openMemory: memorySpoolFile,
     memoryFile: sealedFile,

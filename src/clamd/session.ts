@@ -1,9 +1,11 @@
 import { ClamdError } from "./clamd-error.ts";
-import { chunkLength, END, FILDES, IDSESSION, INSTREAM, PING, STREAM_END, VERSION } from "./command.ts";
+import { chunkLength, END, FILDES, IDSESSION, INSTREAM, PING, VERSION } from "./command.ts";
+import { Outgoing } from "./outgoing.ts";
 import { parseNumbered, parseScanReply, ReplyDecoder, type ScanReply } from "./reply.ts";
 
 /** What is to be scanned, as pieces in order; it can be read again from the start for another server. */
 export interface ScanSource {
+  /** Bytes of all pieces together. */
   readonly size: number;
   pieces(): Iterator<Uint8Array>;
   /**
@@ -27,7 +29,8 @@ export interface ClamdPort {
   close(): void;
 }
 
-const WORTH_A_WRITE = 65_536;
+/** What the length of a chunk can say. */
+const LONGEST_STREAM = 0xffff_ffff;
 
 type Settle<T> = { readonly resolve: (value: T) => void; readonly reject: (error: ClamdError) => void };
 type Request =
@@ -46,9 +49,7 @@ export class ClamdSession {
   readonly #onEnd: (error: ClamdError) => void;
   #lastId = 0;
   #ended: ClamdError | null = null;
-  /** Bytes that wait for the socket, then the rest of the message in scanning. */
-  #unsent: Uint8Array[] = [];
-  #source: Iterator<Uint8Array> | null = null;
+  readonly #outgoing = new Outgoing();
   /** The descriptor that is to be passed once everything before it has left. */
   #descriptor: number | null = null;
   #written = 0;
@@ -59,7 +60,7 @@ export class ClamdSession {
   constructor(port: ClamdPort, onEnd: (error: ClamdError) => void) {
     this.#port = port;
     this.#onEnd = onEnd;
-    this.#unsent.push(IDSESSION);
+    this.#outgoing.command(IDSESSION);
   }
 
   get ended(): boolean {
@@ -76,7 +77,7 @@ export class ClamdSession {
 
   /** Whether the message in scanning has not been sent to its end. */
   get sending(): boolean {
-    return this.#source !== null || this.#descriptor !== null || this.#unsent.length > 0;
+    return this.#descriptor !== null || this.#outgoing.waiting;
   }
 
   /** Replies that have come. */
@@ -117,12 +118,22 @@ export class ClamdSession {
     return passing ? this.#pass(source) : this.#stream(source);
   }
 
+  /** The whole message is one chunk: clamd refuses one that is too long at once, and pieces leave as they are. */
   #stream(source: ScanSource): Promise<ScanReply> {
+    const { size } = source;
+    if (size > LONGEST_STREAM)
+      return Promise.reject(
+        new ClamdError("CLAMD_CANCELLED", `${size} bytes are more than a stream can have`),
+      );
     const reply = this.#request<ScanReply>(
       (settle) => ({ kind: "scan", passed: false, ...settle }),
       INSTREAM,
     );
-    if (this.#ended === null) this.#source = source.pieces();
+    if (this.#ended === null) {
+      // A length of zero would end the stream.
+      if (size > 0) this.#outgoing.command(chunkLength(size));
+      this.#outgoing.message(source.pieces(), size);
+    }
     this.writable();
     return reply;
   }
@@ -152,9 +163,8 @@ export class ClamdSession {
     if (this.#ended !== null) return;
     this.#ended = error;
     this.#wasSending = this.sending;
-    this.#source = null;
+    this.#outgoing.drop();
     this.#descriptor = null;
-    this.#unsent = [];
     this.#port.close();
     for (const request of this.#requests.values()) request.reject(error);
     this.#requests.clear();
@@ -175,12 +185,25 @@ export class ClamdSession {
   /** The socket takes bytes again: sends on. */
   writable(): void {
     while (this.#ended === null) {
-      this.#fill();
-      if (this.#unsent.length > 0 && !this.#writeUnsent()) return;
-      if (this.#source === null) {
+      const bytes = this.#nextBytes();
+      if (bytes === null) {
         this.#passDescriptor();
         return;
       }
+      const written = Math.max(0, this.#port.write(bytes));
+      this.#written += written;
+      if (!this.#outgoing.taken(bytes, written)) return;
+    }
+  }
+
+  /** A message that cannot be read ends the session. */
+  #nextBytes(): Uint8Array | null {
+    try {
+      return this.#outgoing.next();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.fail(new ClamdError("CLAMD_CANCELLED", reason));
+      return null;
     }
   }
 
@@ -196,45 +219,8 @@ export class ClamdSession {
     }
   }
 
-  /** Takes pieces of the message until a write is worth its system call: a small mail leaves in one. */
-  #fill(): void {
-    let bytes = 0;
-    for (const part of this.#unsent) bytes += part.length;
-    while (this.#source !== null && bytes < WORTH_A_WRITE) {
-      const next = this.#next(this.#source);
-      if (next === null) return;
-      if (next.done === true) {
-        this.#source = null;
-        this.#unsent.push(STREAM_END);
-      } else if (next.value.length > 0) {
-        this.#unsent.push(chunkLength(next.value.length), next.value);
-        bytes += next.value.length;
-      }
-    }
-  }
-
-  /** The next piece; null when it cannot be read, which ends the session: a half message must get no verdict. */
-  #next(source: Iterator<Uint8Array>): IteratorResult<Uint8Array> | null {
-    try {
-      return source.next();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.fail(new ClamdError("CLAMD_CANCELLED", reason));
-      return null;
-    }
-  }
-
-  /** Whether everything that waited is with the socket now. */
-  #writeUnsent(): boolean {
-    const bytes = this.#unsent.length === 1 ? (this.#unsent[0] as Uint8Array) : Buffer.concat(this.#unsent);
-    const written = this.#port.write(bytes);
-    this.#written += Math.max(0, written);
-    this.#unsent = written >= bytes.length ? [] : [bytes.subarray(Math.max(0, written))];
-    return this.#unsent.length === 0;
-  }
-
   #ask(command: Uint8Array): Promise<string> {
-    if (this.#source !== null || this.#descriptor !== null) {
+    if (this.#outgoing.reading || this.#descriptor !== null) {
       return Promise.reject(new ClamdError("CLAMD_BUSY", "a message is being sent"));
     }
     const text = this.#request<string>((settle) => ({ kind: "text", ...settle }), command);
@@ -247,7 +233,7 @@ export class ClamdSession {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#requests.set(++this.#lastId, make({ resolve, reject }));
-    if (command !== null) this.#unsent.push(command);
+    if (command !== null) this.#outgoing.command(command);
     return promise;
   }
 
@@ -271,7 +257,6 @@ export class ClamdSession {
   /** A verdict that comes before the whole message has been sent ends the session: the rest is in the way. */
   #onScanReply(reply: ScanReply): ScanReply {
     if (this.sending) {
-      this.#source = null;
       this.fail(new ClamdError("CLAMD_CLOSED", "clamd answered before the message was through"));
       if (reply.kind === "clean") {
         return { kind: "failed", text: "answered OK before the message was through" };

@@ -52,6 +52,8 @@ export interface ChildOptions {
   readonly listeners: readonly number[];
   /** MTA connexions that this child may hold. */
   readonly maxConnexions: number;
+  /** Bytes of messages that this child may hold in memory. */
+  readonly messageMemory: number;
   /** This host's name, for the headers. */
   readonly hostName: string;
   /** The directory that becomes the child's root, or null. */

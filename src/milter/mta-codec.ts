@@ -144,7 +144,7 @@ function decodeModification({ letter, data }: Frame): Modification {
     case Reply.changeSender:
       return { kind: "changeSender", sender: first, ...parameters };
     case Reply.replaceBody:
-      return { kind: "replaceBody", bytes: data.slice() };
+      return { kind: "replaceBody", bytes: new Uint8Array(data) };
     case Reply.quarantine:
       return { kind: "quarantine", reason: first };
     default:

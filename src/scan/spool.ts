@@ -1,3 +1,4 @@
+import { type Block, BlockList } from "./block-list.ts";
 import type { BlockStock } from "./block-stock.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
@@ -14,6 +15,11 @@ export interface SpoolFile {
 
 /** What a spool needs of the world. */
 export interface SpoolEdge {
+  /**
+   * Whether scanners take the message as a descriptor: a long one goes into a file at once then. To be streamed it
+   * stays in blocks, which cost less than a file that has to be read again.
+   */
+  readonly passing: boolean;
   readonly budget: MemoryBudget;
   readonly blocks: BlockStock;
   /**
@@ -41,24 +47,18 @@ export class SpoolError extends Error {
   }
 }
 
-const FIRST_BLOCK = 4096;
-const LARGEST_BLOCK = 65_536;
-/** A message that comes in small pieces is held in blocks up to about here, then it goes to a file. */
+const LARGEST_PIECE = 65_536;
+/** A message that comes in small pieces and is to be passed is held in blocks up to about here. */
 const IN_BLOCKS = 256 * 1024;
 /** What comes in pieces of this size goes to a file without another copy, but for short messages. */
 const DIRECT = 8192;
 const SHORT = 32 * 1024;
-/** The file is one in memory up to here, which costs much less than one on a disk. */
+/** Blocks of what is to be streamed, or a file in memory, go up to here: they cost much less than a disk. */
 const IN_MEMORY = 16 * 1024 * 1024;
 /** A message that waits for its file on the disk is held over the budget up to here. */
 const OVER_BUDGET = 4 * 1024 * 1024;
 /** By so much it grows in the budget. */
 const STEP = 256 * 1024;
-
-interface Block {
-  readonly bytes: Buffer;
-  used: number;
-}
 
 /**
  * The bytes of one message on their way to the scanner: in blocks while they are few, then in a file in memory, then
@@ -66,12 +66,13 @@ interface Block {
  */
 export class Spool {
   readonly #edge: SpoolEdge;
-  #blocks: Block[] = [];
-  #held = 0;
+  readonly #blocks: BlockList;
   #size = 0;
   #file: SpoolFile | null = null;
   #fileBytes = 0;
   #onDisk = false;
+  /** A file on the disk that the blocks will go to. */
+  #disk: SpoolFile | null = null;
   /** Bytes of the budget that the file has while it is one in memory. */
   #fileMemory = 0;
   #memoryFile: number | null = null;
@@ -79,6 +80,7 @@ export class Spool {
 
   constructor(edge: SpoolEdge) {
     this.#edge = edge;
+    this.#blocks = new BlockList(edge.blocks, edge.budget);
   }
 
   /** Bytes taken so far. */
@@ -127,13 +129,13 @@ export class Spool {
   /** The message in order, in pieces of 64 kB at most; they stay as they are until the spool is written to or closed. */
   *pieces(): Generator<Uint8Array, void> {
     yield* this.#filePieces();
-    for (const block of this.#blocks) yield block.bytes.subarray(0, block.used);
+    yield* this.#blocks.pieces();
   }
 
   *#filePieces(): Generator<Uint8Array, void> {
     if (this.#file === null) return;
     for (let at = 0; at < this.#fileBytes; ) {
-      const piece = Buffer.allocUnsafe(Math.min(LARGEST_BLOCK, this.#fileBytes - at));
+      const piece = Buffer.allocUnsafe(Math.min(LARGEST_PIECE, this.#fileBytes - at));
       const count = this.#file.read(piece, at);
       if (count === 0) throw new SpoolError("the spool file is shorter than what was written to it");
       at += count;
@@ -160,7 +162,7 @@ export class Spool {
   close(): void {
     if (this.#memoryFile !== null) this.#edge.closeMemoryFile(this.#memoryFile);
     this.#memoryFile = null;
-    this.#giveBlocks();
+    this.#blocks.close();
     this.#closeFile();
     this.#fileBytes = 0;
     this.#size = 0;
@@ -169,33 +171,44 @@ export class Spool {
 
   /** A block with room for a byte at least. */
   #room(): Block {
-    const last = this.#blocks.at(-1);
+    const { last } = this.#blocks;
     if (last !== undefined && last.used < last.bytes.length) return last;
-    const size = last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
-    if (this.#file === null && this.#held + size <= IN_BLOCKS && this.#edge.budget.take(size)) {
-      this.#held += size;
-    } else if (last !== undefined) {
-      this.#toFile();
-      const block = this.#blocks.at(-1);
-      if (block !== undefined) return block;
+    if (this.#mayHold() || last === undefined) return this.#blocks.add();
+    this.#toFile();
+    return last;
+  }
+
+  /** Whether another block may be held; counts it if so. A message has its first whatever the answer is. */
+  #mayHold(): boolean {
+    if (this.#file !== null) return false;
+    const { passing } = this.#edge;
+    const { budgeted, beyond, nextSize, last } = this.#blocks;
+    if (budgeted + nextSize <= (passing ? IN_BLOCKS : IN_MEMORY) && this.#blocks.takeBudget()) return true;
+    if (passing || last === undefined || this.#hasDisk() || beyond + nextSize > OVER_BUDGET) return false;
+    this.#blocks.goBeyond();
+    return true;
+  }
+
+  /** Whether a file on the disk is at hand. @throws SpoolError */
+  #hasDisk(): boolean {
+    try {
+      this.#disk ??= this.#edge.openFile();
+      return this.#disk !== null;
+    } catch (error) {
+      throw new SpoolError(error);
     }
-    const block: Block = { bytes: this.#edge.blocks.take(size), used: 0 };
-    this.#blocks.push(block);
-    return block;
   }
 
   /** Writes what the blocks hold to the file, and keeps the largest as its write buffer. */
   #toFile(): void {
     this.#write();
-    for (const { bytes } of this.#blocks.splice(0, this.#blocks.length - 1)) this.#edge.blocks.give(bytes);
-    const kept = this.#blocks[0]?.bytes.length ?? 0;
-    this.#edge.budget.give(Math.max(0, this.#held - kept));
-    this.#held = Math.min(this.#held, kept);
+    this.#blocks.keepLast();
   }
 
   /** Whether so many bytes more, all at once, belong into the file. */
   #goesToFile(more: number): boolean {
-    if (this.#file === null && this.#size + more > SHORT && this.#blocks.length > 0) this.#toFile();
+    const long = this.#edge.passing && this.#size + more > SHORT;
+    if (this.#file === null && long && this.#blocks.last !== undefined) this.#toFile();
     return this.#file !== null;
   }
 
@@ -205,12 +218,11 @@ export class Spool {
    */
   #write(...more: readonly Uint8Array[]): void {
     try {
-      const held = this.#blocks.filter(({ used }) => used > 0);
-      for (const bytes of [...held.map(({ bytes, used }) => bytes.subarray(0, used)), ...more]) {
+      for (const bytes of [...this.#blocks.pieces(), ...more]) {
         this.#fileFor(bytes.length).append(bytes);
         this.#fileBytes += bytes.length;
       }
-      for (const block of held) block.used = 0;
+      this.#blocks.empty();
     } catch (error) {
       throw new SpoolError(error);
     }
@@ -219,11 +231,12 @@ export class Spool {
   /** The file, which is to take so many bytes more: in memory as long as there is room, on the disk from then on. */
   #fileFor(more: number): SpoolFile {
     if (this.#file !== null && this.#onDisk) return this.#file;
+    if (this.#disk !== null) return this.#moveTo(this.#disk);
     const end = this.#fileBytes + more;
     const memory = this.#memoryUpTo(end) ? this.#memory() : null;
     if (memory !== null) return memory;
-    const disk = this.#moveToDisk();
-    if (disk !== null) return disk;
+    const disk = this.#edge.openFile();
+    if (disk !== null) return this.#moveTo(disk);
     // It is on its way: until it comes the message is held over the budget.
     if (end > OVER_BUDGET) throw new Error("no spool file came in time");
     this.#file ??= this.#edge.openMemory();
@@ -249,9 +262,8 @@ export class Spool {
   }
 
   /** @throws Error when the disk takes no more */
-  #moveToDisk(): SpoolFile | null {
-    const disk = this.#edge.openFile();
-    if (disk === null) return null;
+  #moveTo(disk: SpoolFile): SpoolFile {
+    this.#disk = null;
     try {
       for (const piece of this.#filePieces()) disk.append(piece);
     } catch (error) {
@@ -266,16 +278,11 @@ export class Spool {
 
   #closeFile(): void {
     this.#file?.close();
+    this.#disk?.close();
     this.#file = null;
+    this.#disk = null;
     this.#onDisk = false;
     this.#edge.budget.give(this.#fileMemory);
     this.#fileMemory = 0;
-  }
-
-  #giveBlocks(): void {
-    for (const { bytes } of this.#blocks) this.#edge.blocks.give(bytes);
-    this.#edge.budget.give(this.#held);
-    this.#held = 0;
-    this.#blocks = [];
   }
 }

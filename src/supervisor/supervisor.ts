@@ -26,6 +26,9 @@ const MOST_CHILDREN = 16;
 /** Descriptors that a child needs besides those of its connexions. */
 const RESERVED_DESCRIPTORS = 128;
 const MOST_CONNEXIONS = 50_000;
+/** Bytes of messages in memory, of all children together; and of each, however many there are. */
+const MESSAGE_MEMORY = 128 * 1024 * 1024;
+const LEAST_MEMORY = 16 * 1024 * 1024;
 /** Nobody but the owner writes, others do not read. */
 const UMASK = 0o027;
 const PRIVILEGED_PORTS = 1024;
@@ -195,6 +198,7 @@ function crewPlan(settings: Settings, sockets: readonly ListeningSocket[], fileL
   const options = {
     // Half of the descriptors are for connexions: a long message has a file besides.
     maxConnexions: Math.max(16, Math.min(MOST_CONNEXIONS, places)),
+    messageMemory: Math.max(LEAST_MEMORY, Math.floor(MESSAGE_MEMORY / children)),
     hostName: hostname(),
     jail: settings.jail,
   };

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readSync, writeSync } from "node:fs";
-import { closeDescriptor, socketPair } from "../../src/os/libc.ts";
-import { isClosedByPeer } from "../../src/os/socket-state.ts";
+import { closeDescriptor, socketPair, streamSocket } from "../../src/os/libc.ts";
+import { isClosedByPeer, isUnixSocket } from "../../src/os/socket-state.ts";
 
 test("a socket is closed by its peer when there is nothing left to read, and looking takes nothing away", () => {
   const [ours, theirs] = socketPair();
@@ -12,4 +12,15 @@ test("a socket is closed by its peer when there is nothing left to read, and loo
   expect(readSync(ours, new Uint8Array(2))).toBe(1);
   expect(isClosedByPeer(ours)).toBe(true);
   closeDescriptor(ours);
+});
+
+test("a unix socket is told from any other, and from what is no socket", () => {
+  const AF_INET = 2;
+  const [unix, other] = socketPair();
+  const tcp = streamSocket(AF_INET, false);
+  try {
+    expect([unix, tcp, -1].map(isUnixSocket)).toEqual([true, false, false]);
+  } finally {
+    for (const fd of [unix, other, tcp]) closeDescriptor(fd);
+  }
 });

@@ -23,7 +23,8 @@ export interface SpoolLab {
   readAtMost: number;
 }
 
-export function spoolLab(room = 1024 * 1024): SpoolLab {
+/** @param passing whether scanners are passed descriptors */
+export function spoolLab(room = 1024 * 1024, passing = true): SpoolLab {
   const budget = new MemoryBudget(room);
   const files: LabFile[] = [];
   const grown: LabFile[] = [];
@@ -31,8 +32,9 @@ export function spoolLab(room = 1024 * 1024): SpoolLab {
   let lastDescriptor = 100;
   const lab: SpoolLab = {
     edge: {
+      passing,
       budget,
-      blocks: new BlockStock(),
+      blocks: new BlockStock(1 << 20),
       openFile,
       openMemory,
       memoryFile,

@@ -305,3 +305,64 @@ test("a disk that is full for a long piece is a spool that is full", () => {
   spool.close();
   expect(lab.budget.taken).toBe(0);
 });
+
+describe("a message that is to be streamed", () => {
+  test("stays in blocks, and its pieces are the blocks themselves", () => {
+    const lab = spoolLab(100_000_000, false);
+    const spool = new Spool(lab.edge);
+    const bytes = noise(15_000_000);
+    for (let at = 0; at < bytes.length; at += 65_535) spool.append(bytes.subarray(at, at + 65_535));
+    expect([lab.grown.length, lab.files.length, spool.inFile]).toEqual([0, 0, false]);
+    expectSame(spool, bytes);
+    spool.close();
+    expect(lab.budget.taken).toBe(0);
+  });
+
+  test.each([
+    ["when it is too long", 100_000_000, 20_000_000],
+    ["when the budget has no more", 1_000_000, 3_000_000],
+  ])("goes to the disk %s, and its blocks are free for others", (_name, room, length) => {
+    const lab = spoolLab(room, false);
+    const spool = new Spool(lab.edge);
+    const bytes = noise(length);
+    for (let at = 0; at < bytes.length; at += 60_000) spool.append(bytes.subarray(at, at + 60_000));
+    expect([lab.grown.length, lab.files.length]).toEqual([0, 1]);
+    expect(lab.budget.taken).toBeLessThanOrEqual(65_536);
+    expectSame(spool, bytes);
+    spool.close();
+    expect([lab.files[0]?.closed, lab.budget.taken]).toEqual([1, 0]);
+  });
+
+  test("waits in blocks over the budget for its file, but not for ever; a small one needs none", () => {
+    const lab = spoolLab(100_000, false);
+    let late = true;
+    const edge = { ...lab.edge, openFile: () => (late ? null : lab.edge.openFile()) };
+    const spool = new Spool(edge);
+    const bytes = noise(6_000_000);
+    for (let at = 0; at < 3_000_000; at += 50_000) spool.append(bytes.subarray(at, at + 50_000));
+    expect([lab.files.length, spool.inFile]).toEqual([0, false]);
+    const small = new Spool(edge);
+    small.appendText("small");
+    late = false;
+    small.appendText("er");
+    expect(lab.files.length).toBe(0);
+    spool.append(bytes.subarray(3_000_000));
+    expect([lab.files.length, spool.inFile]).toEqual([1, true]);
+    expectSame(spool, bytes);
+    late = true;
+    const other = new Spool(edge);
+    expect(() => other.append(bytes)).toThrow("no spool file came in time");
+    for (const each of [spool, small, other]) each.close();
+    expect(lab.budget.taken).toBe(0);
+  });
+
+  test("has a descriptor all the same, for whoever keeps a copy", () => {
+    const lab = spoolLab(100_000_000, false);
+    const spool = new Spool(lab.edge);
+    const bytes = noise(500_000);
+    spool.append(bytes);
+    expect(lab.memory.get(spool.descriptor())?.equals(bytes)).toBe(true);
+    spool.close();
+    expect(lab.memory.size).toBe(0);
+  });
+});

@@ -1,0 +1,93 @@
+import type { BlockStock } from "./block-stock.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+
+const FIRST_BLOCK = 4096;
+const LARGEST_BLOCK = 65_536;
+
+/** A piece of memory that is filled from its beginning. */
+export interface Block {
+  readonly bytes: Buffer;
+  used: number;
+}
+
+/** The bytes of one message that are in memory, in blocks of growing size. */
+export class BlockList {
+  readonly #stock: BlockStock;
+  readonly #budget: MemoryBudget;
+  #blocks: Block[] = [];
+  #budgeted = 0;
+  #beyond = 0;
+
+  constructor(stock: BlockStock, budget: MemoryBudget) {
+    this.#stock = stock;
+    this.#budget = budget;
+  }
+
+  get last(): Block | undefined {
+    return this.#blocks.at(-1);
+  }
+
+  /** Bytes of the blocks that the budget knows of. */
+  get budgeted(): number {
+    return this.#budgeted;
+  }
+
+  /** Bytes of the blocks that were added beyond the budget. */
+  get beyond(): number {
+    return this.#beyond;
+  }
+
+  /** Bytes that the next block will have. */
+  get nextSize(): number {
+    const { last } = this;
+    return last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
+  }
+
+  /** Counts the next block in the budget, if that has so much. */
+  takeBudget(): boolean {
+    const size = this.nextSize;
+    if (!this.#budget.take(size)) return false;
+    this.#budgeted += size;
+    return true;
+  }
+
+  /** Counts the next block beyond the budget. */
+  goBeyond(): void {
+    this.#beyond += this.nextSize;
+  }
+
+  /** The next block, whatever the budget says. */
+  add(): Block {
+    const block: Block = { bytes: this.#stock.take(this.nextSize), used: 0 };
+    this.#blocks.push(block);
+    return block;
+  }
+
+  /** What is held, in order; it stays as it is until the list is emptied. */
+  *pieces(): Generator<Uint8Array, void> {
+    for (const { bytes, used } of this.#blocks) if (used > 0) yield bytes.subarray(0, used);
+  }
+
+  /** What is held is elsewhere now. The blocks stay, to be filled again. */
+  empty(): void {
+    for (const block of this.#blocks) block.used = 0;
+  }
+
+  /** All blocks but the last go. */
+  keepLast(): void {
+    for (const { bytes } of this.#blocks.splice(0, this.#blocks.length - 1)) this.#stock.give(bytes);
+    const kept = Math.min(this.#budgeted, this.last?.bytes.length ?? 0);
+    this.#budget.give(this.#budgeted - kept);
+    this.#budgeted = kept;
+    this.#beyond = 0;
+  }
+
+  /** All blocks go. */
+  close(): void {
+    for (const { bytes } of this.#blocks) this.#stock.give(bytes);
+    this.#blocks = [];
+    this.#budget.give(this.#budgeted);
+    this.#budgeted = 0;
+    this.#beyond = 0;
+  }
+}
