@@ -76,12 +76,13 @@ function marksOf(bench: Bench, name: FilterName): Promise<Mark[]> {
 async function settled(pid: number): Promise<TreeState> {
   const begun = performance.now();
   let least = stateOf(pid);
+  let fallen = least.memory;
   let since = begun;
   for (;;) {
     await Bun.sleep(SETTLE_LOOK);
     const state = stateOf(pid);
     const now = performance.now();
-    if (state.memory < least.memory - NOISE) since = now;
+    if (state.memory < fallen - NOISE) [fallen, since] = [state.memory, now];
     if (state.memory < least.memory) least = state;
     if (now - since > SETTLED || now - begun > LONGEST_SETTLE) return least;
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { SoakLab } from "./lab.ts";
 import type { SoakSample } from "./samples.ts";
@@ -140,14 +140,15 @@ function takeCopy(
   const { mail, expected } = sample;
   if (expected.kind !== "infected") return { wrong: null, keptAt: null };
   const name = `${mail.queueId}.${expected.name}`;
-  const path = readdirSync(quarantine)
-    .map((day) => join(quarantine, day, name))
-    .find((each) => existsSync(each));
-  if (path === undefined) return { wrong: `${name} was refused, and no copy is kept`, keptAt: null };
-  const looked = lookAt(path, digestOf(wholeOf(sample)));
-  rmSync(path);
-  rmSync(`${path}.json`, { force: true });
-  return looked;
+  // A keeper that was killed leaves a copy or its description behind, and the next keeps another, with a number.
+  const copies = filesBelow(quarantine).filter((path) => basename(path).replace(/\.\d{1,3}$/, "") === name);
+  const [first, ...more] = copies.map((path) => lookAt(path, digestOf(wholeOf(sample))));
+  for (const path of copies) {
+    rmSync(path);
+    rmSync(`${path}.json`, { force: true });
+  }
+  if (first === undefined) return { wrong: `${name} was refused, and no copy is kept`, keptAt: null };
+  return more.find(({ wrong }) => wrong !== null) ?? first;
 }
 
 function lookAt(

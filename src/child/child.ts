@@ -95,7 +95,7 @@ interface Links {
   readonly gate: Gate;
   readonly tables: PolicyTables;
   readonly end: RoleEnd;
-  readonly spool: SpoolEdge;
+  readonly spool: Omit<SpoolEdge, "passing">;
 }
 
 /** A child at work. */

@@ -42,6 +42,7 @@ export class Connexion {
   #draining = false;
   #endedAt: number | null = null;
   #over = false;
+  readonly #local: boolean;
   /** Null while it is not known. */
   #admitted: boolean | null = null;
   #early: Uint8Array[] = [];
@@ -66,6 +67,7 @@ export class Connexion {
       (session) => new Filter(worldNow, session, () => this.#admitted === true),
       world.openTrace?.() ?? null,
     );
+    this.#local = gate === null;
     if (gate === null) this.#admitted = true;
     else this.#pass(gate);
   }
@@ -174,8 +176,12 @@ export class Connexion {
     if (this.#draining && !this.verdictDue && this.#unsent.length === 0) this.#end();
   }
 
+  get #peer(): string {
+    return this.#local ? "a local socket" : this.#socket.remoteAddress || "a client that is gone";
+  }
+
   #close(error: MilterError | null): void {
-    if (error !== null) this.#events.onError(this.#socket.remoteAddress || "a local socket", error);
+    if (error !== null) this.#events.onError(this.#peer, error);
     this.#end();
   }
 

@@ -10,11 +10,11 @@ import { spoolFileOn } from "../scan/spool-file.ts";
  * @param memory bytes that it holds in memory; what does not fit goes to files
  * @param openFile as of the edge
  */
-export function spoolEdge(memory: number, openFile: () => SpoolFile | null): SpoolEdge {
+export function spoolEdge(memory: number, openFile: () => SpoolFile | null): Omit<SpoolEdge, "passing"> {
+  const budget = new MemoryBudget(memory);
   return {
-    passing: true,
-    budget: new MemoryBudget(memory),
-    blocks: new BlockStock(memory),
+    budget,
+    blocks: new BlockStock(budget),
     openFile,
     openMemory: memorySpoolFile,
     memoryFile: sealedFile,

@@ -118,13 +118,10 @@ export class ClamdSession {
     return passing ? this.#pass(source) : this.#stream(source);
   }
 
-  /** The whole message is one chunk: clamd refuses one that is too long at once, and pieces leave as they are. */
+  /** The whole message is one chunk: clamd refuses one that is too long at once, and long pieces need no copy. */
   #stream(source: ScanSource): Promise<ScanReply> {
     const { size } = source;
-    if (size > LONGEST_STREAM)
-      return Promise.reject(
-        new ClamdError("CLAMD_CANCELLED", `${size} bytes are more than a stream can have`),
-      );
+    if (size > LONGEST_STREAM) return Promise.resolve({ kind: "tooLarge" });
     const reply = this.#request<ScanReply>(
       (settle) => ({ kind: "scan", passed: false, ...settle }),
       INSTREAM,

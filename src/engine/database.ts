@@ -19,7 +19,8 @@ export interface Database {
 /**
  * Loads and compiles the database of a directory. Takes a minute and a gigabyte for the real one.
  * @param temporary directory for what loading unpacks
- * @throws EngineError `NO_DATABASE` or `LIBCLAMAV` with libclamav's reason
+ * @throws EngineError `NO_DATABASE` when it is bad, `LOAD_FAILED` when it may be good (no memory, a full disk) or
+ *   `LIBCLAMAV`, with libclamav's reason
  */
 export function loadDatabase(library: Library, settings: EngineSettings, temporary: string): Database {
   const { databaseDirectory: directory } = settings;
@@ -31,11 +32,11 @@ export function loadDatabase(library: Library, settings: EngineSettings, tempora
   const path = cString(directory);
   const count = new Uint32Array(1);
   const loaded = library.cl_load(ptr(path), engine, ptr(count), settings.databaseOptions);
-  if (loaded !== 0) throw noDatabase(directory, errorText(library, loaded));
+  if (loaded !== 0) throw notLoaded(library, directory, loaded);
   const signatures = count[0] ?? 0;
   if (signatures === 0) throw noDatabase(directory, "it has no signatures");
   const compiled = library.cl_engine_compile(engine);
-  if (compiled !== 0) throw noDatabase(directory, errorText(library, compiled));
+  if (compiled !== 0) throw notLoaded(library, directory, compiled);
   return { engine, signatures, version: versionOf(library, engine) };
 }
 
@@ -68,7 +69,7 @@ function checkAge(library: Library, settings: EngineSettings): void {
   const path = cString(directory);
   const age = new BigInt64Array(1);
   const status = library.cl_cvdgetage(ptr(path), ptr(age));
-  if (status !== 0) throw noDatabase(directory, errorText(library, status));
+  if (status !== 0) throw notLoaded(library, directory, status);
   if (Number(age[0] ?? 0n) > days * DAY) {
     throw noDatabase(directory, `it is older than ${days} days (FailIfCvdOlderThan)`);
   }
@@ -98,9 +99,21 @@ function demand(library: Library, what: string, status: number): void {
     throw new EngineError("LIBCLAMAV", `libclamav refuses ${what}: ${errorText(library, status)}`);
 }
 
-function noDatabase(directory: string, reason: string): EngineError {
+/** CL_EMALFDB, CL_ECVD and CL_EVERIFY of clamav.h: the files themselves are bad. */
+const BAD_FILES: ReadonlySet<number> = new Set([4, 5, 6]);
+
+function notLoaded(library: Library, directory: string, status: number): EngineError {
+  const code = BAD_FILES.has(status) ? "NO_DATABASE" : "LOAD_FAILED";
+  return noDatabase(directory, errorText(library, status), code);
+}
+
+function noDatabase(
+  directory: string,
+  reason: string,
+  code: EngineError["code"] = "NO_DATABASE",
+): EngineError {
   return new EngineError(
-    "NO_DATABASE",
+    code,
     `the virus database in ${directory} cannot be loaded: ${reason}; install freshclam and run it, or set DatabaseDirectory`,
   );
 }

@@ -114,7 +114,7 @@ function loadOrTell<T>(end: RoleEnd, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    end.send({ type: "unusable", reason: error.message });
+    end.send({ type: "unusable", reason: error.message, judged: error.judged });
     process.exit(1);
   }
 }

@@ -68,12 +68,17 @@ const NAMES = ["libclamav.so.12", "libclamav.so.13", "libclamav.so.11", "libclam
 
 /** libclamav cannot be used. */
 export class EngineError extends Error {
-  readonly code: "NO_LIBRARY" | "NO_DATABASE" | "NO_TEMPORARY_DIRECTORY" | "LIBCLAMAV";
+  readonly code: "NO_LIBRARY" | "NO_DATABASE" | "LOAD_FAILED" | "NO_TEMPORARY_DIRECTORY" | "LIBCLAMAV";
 
   constructor(code: EngineError["code"], message: string) {
     super(message);
     this.name = "EngineError";
     this.code = code;
+  }
+
+  /** Whether nothing but another database or library can help; else another attempt may do better. */
+  get judged(): boolean {
+    return this.code === "NO_LIBRARY" || this.code === "NO_DATABASE";
   }
 }
 

@@ -32,7 +32,12 @@ export type FromEngine =
       readonly warnings: readonly string[];
     }
   /** It cannot be used, for that reason, and ends. */
-  | { readonly type: "unusable"; readonly reason: string }
+  | {
+      readonly type: "unusable";
+      readonly reason: string;
+      /** Whether nothing but another database or library can help. */
+      readonly judged: boolean;
+    }
   /** A thread does not come back from a message: the engine has to be replaced. */
   | { readonly type: "stuck" }
   /** Retired, and every client has its answer. */
@@ -53,9 +58,14 @@ export function checkToEngine(message: unknown): ToEngine | null {
 /** The message if it is one that an engine may send, else null: it reads mail, and may have been taken over by it. */
 export function checkFromEngine(message: unknown): FromEngine | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, version, signatures, finds, problem, reason, warnings } = message as Record<string, unknown>;
+  const { type, version, signatures, finds, problem, reason, warnings, judged } = message as Record<
+    string,
+    unknown
+  >;
   if (type === "stuck" || type === "idle") return { type };
-  if (type === "unusable" && typeof reason === "string") return { type, reason: oneLine(reason) };
+  if (type === "unusable" && typeof reason === "string" && typeof judged === "boolean") {
+    return { type, reason: oneLine(reason), judged };
+  }
   if (type === "temporary" && (problem === null || typeof problem === "string")) {
     return { type, problem: problem === null ? null : oneLine(problem) };
   }

@@ -42,7 +42,7 @@ export function headerDomains(value: string): readonly string[] {
   const angled = [...plain.matchAll(/<([^<>]*)/g)].map(([, inner = ""]) => inner);
   const places = angled.length > 0 ? angled : [plain];
   return places.flatMap((place) =>
-    [...place.matchAll(/@([^\s,;:<>@]+)/g)].map(([, domain = ""]) => bareName(domain)),
+    [...place.matchAll(/@([^\s,;:<>@"]+)/g)].map(([, domain = ""]) => bareName(domain)),
   );
 }
 
@@ -54,7 +54,7 @@ function withoutBlanksAtSigns(text: string): string {
   );
 }
 
-/** The text without comments, and with an empty word for each quoted string. */
+/** The text with a blank for each comment, and a single quotation mark, which ends a word, for each quoted string. */
 function withoutComments(value: string): string {
   let kept = "";
   let depth = 0;
@@ -66,6 +66,7 @@ function withoutComments(value: string): string {
     } else if (quoted) {
       quoted = sign !== '"';
     } else if (sign === "(") {
+      if (depth === 0) kept += " ";
       depth++;
     } else if (sign === ")" && depth > 0) {
       depth--;
@@ -73,7 +74,7 @@ function withoutComments(value: string): string {
       // Part of a comment.
     } else if (sign === '"') {
       quoted = true;
-      kept += "q";
+      kept += '"';
     } else {
       kept += sign;
     }

@@ -37,6 +37,11 @@ export class BlockList {
     return this.#beyond;
   }
 
+  /** Bytes of the blocks, as far as they are counted. */
+  get size(): number {
+    return this.#budgeted + this.#beyond;
+  }
+
   /** Bytes that the next block will have. */
   get nextSize(): number {
     const { last } = this;
@@ -75,19 +80,23 @@ export class BlockList {
 
   /** All blocks but the last go. */
   keepLast(): void {
-    for (const { bytes } of this.#blocks.splice(0, this.#blocks.length - 1)) this.#stock.give(bytes);
-    const kept = Math.min(this.#budgeted, this.last?.bytes.length ?? 0);
-    this.#budget.give(this.#budgeted - kept);
-    this.#budgeted = kept;
-    this.#beyond = 0;
+    const going = this.#blocks.splice(0, this.#blocks.length - 1);
+    this.#keepBudget(Math.min(this.#budgeted, this.last?.bytes.length ?? 0));
+    for (const { bytes } of going) this.#stock.give(bytes);
   }
 
   /** All blocks go. */
   close(): void {
-    for (const { bytes } of this.#blocks) this.#stock.give(bytes);
+    const going = this.#blocks;
     this.#blocks = [];
-    this.#budget.give(this.#budgeted);
-    this.#budgeted = 0;
+    this.#keepBudget(0);
+    for (const { bytes } of going) this.#stock.give(bytes);
+  }
+
+  /** Before the blocks lie in the stock, which has what the budget does not need. */
+  #keepBudget(kept: number): void {
+    this.#budget.give(this.#budgeted - kept);
+    this.#budgeted = kept;
     this.#beyond = 0;
   }
 }

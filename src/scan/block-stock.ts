@@ -1,3 +1,5 @@
+import type { MemoryBudget } from "./memory-budget.ts";
+
 /** Blocks of one size. */
 interface Shelf {
   readonly blocks: Buffer[];
@@ -10,13 +12,13 @@ interface Shelf {
  * most of it in the collector. They come as they were left. What lies unused is let go.
  */
 export class BlockStock {
-  readonly #most: number;
+  readonly #budget: MemoryBudget;
   readonly #shelves = new Map<number, Shelf>();
   #bytes = 0;
 
-  /** @param most bytes that are kept */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param budget what is in use and what lies here is no more than that together */
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
   }
 
   /** Bytes of the blocks that lie here. */
@@ -35,7 +37,8 @@ export class BlockStock {
 
   /** The caller must have no view of it any more. */
   give(block: Buffer): void {
-    if (this.#bytes + block.length > this.#most) return;
+    const { taken, total } = this.#budget;
+    if (taken + this.#bytes + block.length > total) return;
     this.#bytes += block.length;
     const shelf = this.#shelves.get(block.length);
     if (shelf === undefined) this.#shelves.set(block.length, { blocks: [block], fewest: 0 });

@@ -60,6 +60,8 @@ export function startScan(world: ScanWorld, source: ScanSource, deadline: number
   const givenUp = Promise.withResolvers<void>();
   const troubles: Troubles = { tried: new Set(), rounds: 0, deaths: 0, timeouts: 0 };
   const attempt = async (): Promise<Attempt> => {
+    // While one waits for one's turn the message may be given up, and its spool is closed then.
+    if (cancelled) return { verdict: failureOf(new Error("given up")), code: "CLAMD_CANCELLED" };
     current = world.pool.scan(source, deadline, troubles.tried);
     return await settle(current);
   };

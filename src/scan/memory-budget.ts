@@ -1,10 +1,11 @@
 /** Bytes that all spools of a process may hold in memory together; what does not fit goes to a file. */
 export class MemoryBudget {
-  readonly #total: number;
+  /** Bytes that may be held. */
+  readonly total: number;
   #taken = 0;
 
   constructor(total: number) {
-    this.#total = total;
+    this.total = total;
   }
 
   get taken(): number {
@@ -13,7 +14,7 @@ export class MemoryBudget {
 
   /** Whether `bytes` more may be held; counts them if so. */
   take(bytes: number): boolean {
-    if (this.#taken + bytes > this.#total) return false;
+    if (this.#taken + bytes > this.total) return false;
     this.#taken += bytes;
     return true;
   }

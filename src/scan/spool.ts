@@ -57,12 +57,14 @@ const SHORT = 32 * 1024;
 const IN_MEMORY = 16 * 1024 * 1024;
 /** A message that waits for its file on the disk is held over the budget up to here. */
 const OVER_BUDGET = 4 * 1024 * 1024;
+const LATE = "no spool file came in time";
 /** By so much it grows in the budget. */
 const STEP = 256 * 1024;
 
 /**
  * The bytes of one message on their way to the scanner: in blocks while they are few, then in a file in memory, then
- * in one on the disk. They can be read as often as needed.
+ * in one on the disk; what is to be streamed stays in blocks for longer and needs no file in memory. They can be read
+ * as often as needed.
  */
 export class Spool {
   readonly #edge: SpoolEdge;
@@ -150,6 +152,8 @@ export class Spool {
   descriptor(): number {
     // Whoever asks late, for a message that was given up, is not to be given an empty one.
     if (this.#closed) throw new SpoolError("it is over");
+    // A second copy of a long message would be more than the budget knows of.
+    if (this.#file === null && this.#blocks.size > IN_BLOCKS && this.#hasDisk()) this.#toFile();
     if (this.#file === null) {
       this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
       return this.#memoryFile;
@@ -174,6 +178,8 @@ export class Spool {
     const { last } = this.#blocks;
     if (last !== undefined && last.used < last.bytes.length) return last;
     if (this.#mayHold() || last === undefined) return this.#blocks.add();
+    const { passing } = this.#edge;
+    if (!passing && this.#file === null && this.#disk === null) throw new SpoolError(new Error(LATE));
     this.#toFile();
     return last;
   }
@@ -238,7 +244,7 @@ export class Spool {
     const disk = this.#edge.openFile();
     if (disk !== null) return this.#moveTo(disk);
     // It is on its way: until it comes the message is held over the budget.
-    if (end > OVER_BUDGET) throw new Error("no spool file came in time");
+    if (end > OVER_BUDGET) throw new Error(LATE);
     this.#file ??= this.#edge.openMemory();
     return this.#file;
   }

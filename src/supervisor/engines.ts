@@ -5,9 +5,9 @@ import { loadLibrary } from "../engine/library.ts";
 import type { EngineOptions, FromEngine } from "../ipc/engine-messages.ts";
 import type { Log } from "../log/log.ts";
 import { closeDescriptor } from "../os/libc.ts";
-import { countYoungDeaths, reloadPause, respawnPause } from "./backoff.ts";
 import { makeEngineDirectory, removeEngineDirectory, restoreEngineDirectory } from "./engine-place.ts";
 import { openEngineListener } from "./engine-socket.ts";
+import { LoadTimer } from "./load-timer.ts";
 import { type RoleEvents, type RoleProcess, startRole } from "./role-process.ts";
 import { TemporaryNews } from "./temporary-news.ts";
 
@@ -29,10 +29,13 @@ export interface EnginesWorld {
 /** One engine process. */
 interface Engine {
   readonly options: EngineOptions;
+  readonly startedAt: number;
   role: RoleProcess | null;
   loaded: Extract<FromEngine, { type: "loaded" }> | null;
   /** Why it cannot be used, in its own words. */
   unusable: string | null;
+  /** Whether nothing but another database or library can help. */
+  judged: boolean;
   /** A thread of it does not come back. */
   stuck: boolean;
   timer: ReturnType<typeof setTimeout> | null;
@@ -52,11 +55,7 @@ export class Engines {
   #listener: number | null = null;
   #watch: DatabaseWatch | null = null;
   #monitor: ReturnType<typeof setInterval> | null = null;
-  #retry: ReturnType<typeof setTimeout> | null = null;
-  #startedAt = 0;
-  #youngDeaths = 0;
-  /** Engines in a row that ended while they loaded a database beside the one in use. */
-  #unloaded = 0;
+  readonly #timer = new LoadTimer(() => this.#load());
   /** The settings or the database have changed while one was loaded. */
   #again = false;
   #told = "";
@@ -110,7 +109,7 @@ export class Engines {
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#monitor !== null) clearInterval(this.#monitor);
-    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#timer.cancel();
     this.#watch?.forget();
     this.#closeListener();
     for (const engine of [this.#serving, this.#loading, ...this.#leaving]) engine?.role?.kill();
@@ -123,16 +122,16 @@ export class Engines {
   }
 
   #look(): void {
-    if (this.#loading === null && this.#retry === null && this.#watch?.changed() === true)
+    // Where nothing serves the next attempt is near; an attempt that may be an hour away is not waited for.
+    const near = this.#timer.pending && (this.#serving === null || this.#serving.stuck);
+    if (this.#loading === null && !near && this.#watch?.changed() === true)
       this.reload("the virus database has changed");
   }
 
   #load(): void {
-    if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#retry = null;
-    if (this.#loading !== null) return;
+    this.#timer.cancel();
+    if (this.#loading !== null || this.#stopped) return;
     this.#again = false;
-    this.#startedAt = performance.now();
     let options: EngineOptions;
     try {
       options = makeEngineDirectory(this.#settings, this.#world.jail);
@@ -140,7 +139,8 @@ export class Engines {
       this.#failed(`no temporary directory for scans can be made: ${messageOf(error)}`, false);
       return;
     }
-    const engine: Engine = { options, role: null, loaded: null, unusable: null, stuck: false, timer: null };
+    const startedAt = performance.now();
+    const engine: Engine = { options, startedAt, role: null, loaded: null, ...NOTHING_TOLD, timer: null };
     this.#loading = engine;
     this.#rememberDatabase();
     startRole("engine", [], this.#eventsOf(engine)).then(
@@ -176,8 +176,10 @@ export class Engines {
   #onTold(engine: Engine, role: RoleProcess, message: FromEngine): void {
     const { log } = this.#world;
     if (message.type === "loaded") engine.loaded = message;
-    else if (message.type === "unusable") engine.unusable = message.reason;
-    else if (message.type === "idle" && this.#leaving.has(engine)) role.kill();
+    else if (message.type === "unusable") {
+      engine.unusable = message.reason;
+      engine.judged = message.judged;
+    } else if (message.type === "idle" && this.#leaving.has(engine)) role.kill();
     else if (message.type === "stuck" && engine === this.#serving) {
       log("error", `engine ${role.pid} does not come back from a message: another takes its place`);
       engine.stuck = true;
@@ -198,6 +200,7 @@ export class Engines {
     const old = this.#serving;
     if (this.#found && !loaded.finds) {
       engine.unusable = "it does not find the test virus, which was found before";
+      engine.judged = true;
       role.kill();
       return;
     }
@@ -206,7 +209,7 @@ export class Engines {
     this.#serving = engine;
     this.#told = "";
     this.#served = true;
-    this.#unloaded = 0;
+    this.#timer.loaded();
     this.#found = loaded.finds;
     if (old !== null) this.#dismiss(old);
     this.#listen(role);
@@ -245,29 +248,29 @@ export class Engines {
     if (this.#leaving.delete(engine) || this.#stopped) return;
     if (engine === this.#loading) {
       this.#loading = null;
-      this.#failed(engine.unusable ?? how, engine.unusable !== null);
+      this.#failed(engine.unusable ?? how, engine.judged);
       return;
     }
     if (engine !== this.#serving) return;
     this.#serving = null;
-    this.#youngDeaths = countYoungDeaths(this.#youngDeaths, performance.now() - this.#startedAt);
-    const pause = this.#loading === null ? respawnPause(this.#youngDeaths) : 0;
+    // One is loaded already: it takes over as soon as it can.
+    const lived = performance.now() - engine.startedAt;
+    const pause = this.#loading === null ? this.#timer.afterDeath(lived) : 0;
     this.#world.log("error", `${how}; replaced${pause === 0 ? "" : ` in ${pause / 1000} s`}`);
-    if (this.#loading === null) this.#loadIn(pause);
   }
 
   /**
    * No engine came of an attempt: the old one stays, if there is one; else mail is not left waiting.
-   * @param judged whether the engine itself has found the database unusable
+   * @param judged whether nothing but another database or library can help
    */
   #failed(reason: string, judged: boolean): void {
     const { log } = this.#world;
     if (this.#serving !== null) {
       log("error", `the virus database stays as it was: ${reason}`);
       if (this.#again) this.#load();
-      else if (this.#serving.stuck) this.#loadLater();
+      else if (this.#serving.stuck) this.#timer.urgently();
       // Nobody has said that the database is bad: without another attempt it would wait for the next change.
-      else if (!judged) this.#loadIn(reloadPause(++this.#unloaded));
+      else if (!judged) this.#timer.patiently();
       return;
     }
     this.#closeListener();
@@ -279,20 +282,11 @@ export class Engines {
     if (reason !== this.#told) log("error", `nothing can be scanned: ${reason}`);
     this.#told = reason;
     this.#started.resolve();
-    this.#loadLater();
-  }
-
-  #loadLater(): void {
-    this.#youngDeaths++;
-    this.#loadIn(respawnPause(this.#youngDeaths));
-  }
-
-  #loadIn(pause: number): void {
-    if (this.#stopped) return;
-    if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#load(), pause);
+    this.#timer.urgently();
   }
 }
+
+const NOTHING_TOLD = { unusable: null, judged: false, stuck: false } as const;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -28,7 +28,7 @@ const RESERVED_DESCRIPTORS = 128;
 const MOST_CONNEXIONS = 50_000;
 /** Bytes of messages in memory, of all children together; and of each, however many there are. */
 const MESSAGE_MEMORY = 128 * 1024 * 1024;
-const LEAST_MEMORY = 16 * 1024 * 1024;
+const LEAST_MEMORY = 32 * 1024 * 1024;
 /** Nobody but the owner writes, others do not read. */
 const UMASK = 0o027;
 const PRIVILEGED_PORTS = 1024;

@@ -57,6 +57,13 @@ describe("a scan", () => {
     expect(read).toBeLessThan(4);
   });
 
+  test("of more bytes than a stream can have is none: nothing of it is sent", async () => {
+    const clamd = new FakeClamd();
+    const source = { ...sourceOf(), size: 2 ** 32 };
+    expect(await outcome(clamd.session.scan(source))).toEqual({ kind: "tooLarge" });
+    expect(clamd.commands).toEqual([]);
+  });
+
   test("can follow another in the same session", async () => {
     const clamd = new FakeClamd();
     const names: unknown[] = [];

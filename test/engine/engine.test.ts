@@ -135,7 +135,23 @@ test(
     const engine = await startEngine(`DatabaseDirectory ${broken}`);
     engines.push(engine);
     expect(engine.told).toEqual([
-      { type: "unusable", reason: expect.stringMatching(/broken cannot be loaded: .*lab\.ndb/) },
+      {
+        type: "unusable",
+        reason: expect.stringMatching(/broken cannot be loaded: .*lab\.ndb/),
+        judged: true,
+      },
+    ]);
+  },
+  PATIENCE,
+);
+
+test(
+  "a database that cannot be read is not called bad",
+  async () => {
+    const engine = await startEngine(`DatabaseDirectory ${join(folder.path, "not-there")}`);
+    engines.push(engine);
+    expect(engine.told).toEqual([
+      { type: "unusable", reason: expect.stringMatching(/not-there cannot be loaded/), judged: false },
     ]);
   },
   PATIENCE,

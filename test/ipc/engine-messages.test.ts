@@ -11,9 +11,10 @@ test("what an engine may say", () => {
 
 test("its texts are one line of bounded length each", () => {
   const evil = `a\nb\u001b[31m${"x".repeat(1000)}`;
-  expect(checkFromEngine({ type: "unusable", reason: evil })).toEqual({
+  expect(checkFromEngine({ type: "unusable", reason: evil, judged: true })).toEqual({
     type: "unusable",
     reason: `a?b?[31m${"x".repeat(492)}`,
+    judged: true,
   });
   const warnings = Array.from({ length: 50 }, () => evil);
   const checked = checkFromEngine({ type: "loaded", version: evil, signatures: 1, finds: false, warnings });
@@ -30,7 +31,8 @@ test("anything else is nothing", () => {
     { type: "loaded", version: "x", signatures: "3", finds: true, warnings: [] },
     { type: "loaded", version: "x", signatures: 3, finds: true },
     { type: "temporary" },
-    { type: "unusable" },
+    { type: "unusable", judged: true },
+    { type: "unusable", reason: "no database" },
   ]) {
     expect(checkFromEngine(message)).toBeNull();
   }

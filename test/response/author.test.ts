@@ -17,6 +17,10 @@ const ROWS: readonly (readonly [values: readonly string[], author: string | null
   [[" <>"], null],
   [[' "a b"@c.example'], null],
   [[" a@[192.0.2.1]"], null],
+  [[' a@b.example""'], null],
+  [[' <a@b.example"">'], null],
+  [[' "x"a@b.example'], null],
+  [[" a@b.example (Alice)"], "a@b.example"],
   [[` ${"x".repeat(5000)}@b.example`], null],
 ];
 

@@ -34,7 +34,7 @@ export function spoolLab(room = 1024 * 1024, passing = true): SpoolLab {
     edge: {
       passing,
       budget,
-      blocks: new BlockStock(1 << 20),
+      blocks: new BlockStock(budget),
       openFile,
       openMemory,
       memoryFile,

@@ -359,10 +359,22 @@ describe("a message that is to be streamed", () => {
   test("has a descriptor all the same, for whoever keeps a copy", () => {
     const lab = spoolLab(100_000_000, false);
     const spool = new Spool(lab.edge);
-    const bytes = noise(500_000);
+    const bytes = noise(200_000);
     spool.append(bytes);
     expect(lab.memory.get(spool.descriptor())?.equals(bytes)).toBe(true);
     spool.close();
-    expect(lab.memory.size).toBe(0);
+    expect([lab.memory.size, lab.files.length]).toEqual([0, 0]);
+  });
+
+  test("and is long goes to the disk for that: no second copy of it is in memory", () => {
+    const lab = spoolLab(100_000_000, false);
+    const spool = new Spool(lab.edge);
+    const bytes = noise(500_000);
+    spool.append(bytes);
+    const at = spool.descriptor();
+    expect([lab.files[at]?.bytes.equals(bytes), lab.memory.size]).toEqual([true, 0]);
+    expect(lab.budget.taken).toBeLessThanOrEqual(65_536);
+    spool.close();
+    expect(lab.files[at]?.closed).toBe(1);
   });
 });

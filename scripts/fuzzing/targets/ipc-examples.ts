@@ -48,7 +48,7 @@ export const MESSAGES: readonly Readonly<Record<string, unknown>>[] = [
   { type: "offender", address: "192.0.2.1", because: "infected" },
   { type: "blacklistNext" },
   { type: "loaded", version: "ClamAV 1.4", signatures: 9, finds: true, warnings: ["old"] },
-  { type: "unusable", reason: "no database" },
+  { type: "unusable", reason: "no database", judged: true },
   { type: "stuck" },
   { type: "idle" },
   { type: "temporary", problem: null },
