@@ -159,14 +159,17 @@ async function inflictAll(
   return counts;
 }
 
-/** A message in which the engine dies twice is not tried again: two deaths of it come one after the other. */
+/**
+ * A message in which the engine dies twice is not tried again: two deaths of it come one after the other. Nor is there
+ * more than one clock.
+ */
 async function inflictTogether(
   faults: readonly Fault[],
   world: FaultWorld,
   excused: Excuses,
 ): Promise<(string | null)[]> {
-  if (!faults.every(({ name }) => name.startsWith("engine")))
-    return Promise.all(faults.map((fault) => inflict(fault, world, excused)));
+  const alike = ["engine", "clock"].some((word) => faults.every(({ name }) => name.startsWith(word)));
+  if (!alike) return Promise.all(faults.map((fault) => inflict(fault, world, excused)));
   const troubles: (string | null)[] = [];
   for (const fault of faults) troubles.push(await inflict(fault, world, excused));
   return troubles;

@@ -9,13 +9,13 @@ import type { SlotWord } from "../ipc/slot-messages.ts";
 import { isVerbose } from "../log/choice.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
-import { dieWithParent, nameProcess } from "../os/libc.ts";
+import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { lackingText } from "../response/actions.ts";
 import { EndlessMessages } from "../scan/endless.ts";
 import type { ScanWorld } from "../scan/job.ts";
 import { Lane } from "../scan/lane.ts";
-import type { SpoolEdge } from "../scan/spool.ts";
+import type { SpoolEdge } from "../scan/spool-edge.ts";
 import type { MailDesk } from "./conclusion.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import { Gate } from "./gate.ts";
@@ -32,6 +32,10 @@ import { spoolEdge } from "./spool-edge.ts";
 
 const SIGKILL = 9;
 const TICK = 1000;
+/** Without a keeper for so long there is no hope of work. Milliseconds. */
+const ORPHAN_PATIENCE = 60_000;
+/** A keeper that has died is replaced sooner: a link that is missing for longer was lost on its way. Milliseconds. */
+const LINK_PATIENCE = 2_000;
 /** A message that began before its pool was retired is scanned there: it may come in for so long. Milliseconds. */
 const RETIRED_KEPT = 3_600_000;
 
@@ -158,7 +162,9 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
       pool.tick();
       if (pool.load === 0 && monotonic() - since > RETIRED_KEPT) retired.delete(pool);
     }
-    if (keeper.orphaned) process.exit(1);
+    const { unserved } = keeper;
+    if (unserved > ORPHAN_PATIENCE) process.exit(1);
+    if (unserved > LINK_PATIENCE) end.send({ type: "unlinked" });
   }, TICK);
   end.ready();
   return {
@@ -205,7 +211,13 @@ function overText({ maxChildren }: Settings): string {
 function attach(keeper: KeeperLink, number: number): void {
   const { number: got, descriptors } = receiveDescriptors(PASSING_FD);
   const [channelFd, passingFd] = descriptors;
-  if (got !== number || channelFd === undefined || passingFd === undefined) process.exit(1);
+  // Out of step with the supervisor for good.
+  if (got !== number) process.exit(1);
+  if (channelFd === undefined || passingFd === undefined) {
+    // There was no place for them: we ask again.
+    for (const descriptor of descriptors) closeDescriptor(descriptor);
+    return;
+  }
   void keeper.attach(channelFd, passingFd);
 }
 

@@ -2,7 +2,7 @@ import type { Log } from "../log/log.ts";
 import type { SessionTrace } from "../milter/trace.ts";
 import type { ResponseRules } from "../response/rules.ts";
 import type { ScanWorld } from "../scan/job.ts";
-import type { SpoolEdge } from "../scan/spool.ts";
+import type { SpoolEdge } from "../scan/spool-edge.ts";
 import type { MailDesk } from "./conclusion.ts";
 import type { PolicyWorld } from "./judge.ts";
 import type { Slots } from "./slots.ts";

@@ -6,7 +6,7 @@ import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { receiveUnder, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, duplicate } from "../os/libc.ts";
-import type { SpoolFile } from "../scan/spool.ts";
+import type { SpoolFile } from "../scan/spool-edge.ts";
 import { spoolFileOn } from "../scan/spool-file.ts";
 
 /** Files kept at hand, since a message cannot wait for one; emptied ones are used again up to the second number. */
@@ -16,8 +16,6 @@ const MOST_SPARE_FILES = 16;
 const KEPT_LINES = 1000;
 /** Characters of one line. */
 const LINE_LENGTH = 16_000;
-/** A child that nobody has served for so long can do no work. Milliseconds. */
-const ORPHAN_PATIENCE = 60_000;
 /** A request without an answer: the keeper has been killed, or hangs and will be. */
 const ANSWER_PATIENCE = 10_000;
 
@@ -83,10 +81,10 @@ export class KeeperLink {
     this.flush();
   }
 
-  /** Whether there is no hope of work: nobody is at the other end for too long. */
-  get orphaned(): boolean {
+  /** How long there has been nobody at the other end, since this was last asked at least. Milliseconds. */
+  get unserved(): number {
     if (this.#channel !== null) this.#servedAt = performance.now();
-    return performance.now() - this.#servedAt > ORPHAN_PATIENCE;
+    return performance.now() - this.#servedAt;
   }
 
   /**

@@ -1,4 +1,5 @@
-import { Spool, type SpoolEdge, SpoolError } from "../scan/spool.ts";
+import { Spool, SpoolError } from "../scan/spool.ts";
+import type { SpoolEdge } from "../scan/spool-edge.ts";
 import type { ScanVerdict } from "../scan/verdict.ts";
 
 /**

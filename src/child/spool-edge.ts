@@ -2,7 +2,7 @@ import { closeDescriptor } from "../os/libc.ts";
 import { openMemoryFile, sealedFile, sealMemoryFile } from "../os/memory-file.ts";
 import { BlockStock } from "../scan/block-stock.ts";
 import { MemoryBudget } from "../scan/memory-budget.ts";
-import type { SpoolEdge, SpoolFile } from "../scan/spool.ts";
+import type { SpoolEdge, SpoolFile } from "../scan/spool-edge.ts";
 import { spoolFileOn } from "../scan/spool-file.ts";
 
 /**

@@ -93,6 +93,8 @@ export type FromRole =
   | PeersFromKeeper
   /** The hash of a message that no scanner gets through with (from a child). */
   | { readonly type: "endless"; readonly hash: string }
+  /** A child has no link to the keeper: what was passed did not arrive. */
+  | { readonly type: "unlinked" }
   /** It cannot go on, and ends. */
   | { readonly type: "failed"; readonly reason: string };
 
@@ -167,7 +169,7 @@ export function checkFromRole(message: unknown): FromRole | null {
   if (type === "scanners") return checkScannerReport(message);
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
   if (type === "endless" && typeof hash === "string" && HASH.test(hash)) return { type, hash };
-  if (type === "ready" || type === "pong") return { type };
+  if (type === "ready" || type === "pong" || type === "unlinked") return { type };
   return checkFromEngine(message) ?? checkPolicyFromRole(message);
 }
 

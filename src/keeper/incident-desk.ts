@@ -60,7 +60,8 @@ async function keepCopy(
   message: PassedMessage | null,
   world: IncidentWorld,
 ): Promise<string> {
-  if (world.quarantine === null || message === null) throw new Error("there is no quarantine directory");
+  if (world.quarantine === null) throw new Error("there is no quarantine directory");
+  if (message === null) throw new Error("the message did not arrive: too many open files?");
   const about = {
     time: new Date(world.stamp().time).toISOString(),
     queueId: shownText(order.queueId),

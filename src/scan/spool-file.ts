@@ -1,6 +1,6 @@
 import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { SpoolFile } from "./spool.ts";
+import type { SpoolFile } from "./spool-edge.ts";
 
 /**
  * A spool file on an open descriptor.

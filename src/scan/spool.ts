@@ -1,41 +1,5 @@
 import { type Block, BlockList } from "./block-list.ts";
-import type { BlockStock } from "./block-stock.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
-
-/** A file without a name, for what does not fit into memory. */
-export interface SpoolFile {
-  /** @throws Error when the disk takes no more */
-  append(bytes: Uint8Array): void;
-  /** Reads into `into` from `at` on; answers the bytes read, 0 at the end. */
-  read(into: Uint8Array, at: number): number;
-  /** The file itself. It is not used for another message after this: the scanner may have it mapped for a while. */
-  lend(): number;
-  close(): void;
-}
-
-/** What a spool needs of the world. */
-export interface SpoolEdge {
-  /**
-   * Whether scanners take the message as a descriptor: a long one goes into a file at once then. To be streamed it
-   * stays in blocks, which cost less than a file that has to be read again.
-   */
-  readonly passing: boolean;
-  readonly budget: MemoryBudget;
-  readonly blocks: BlockStock;
-  /**
-   * A file; null when none is at hand at the moment, but one is on its way.
-   * @throws Error when no file can be made
-   */
-  openFile(): SpoolFile | null;
-  /**
-   * A file in memory.
-   * @throws Error when none can be made
-   */
-  openMemory(): SpoolFile;
-  /** A file in memory with these bytes, to be closed by `closeMemoryFile`. @throws Error when none can be made */
-  memoryFile(parts: Iterable<Uint8Array>): number;
-  closeMemoryFile(descriptor: number): void;
-}
+import type { SpoolEdge, SpoolFile } from "./spool-edge.ts";
 
 /** The spool could not take the message: it cannot be scanned now. */
 export class SpoolError extends Error {
@@ -152,14 +116,31 @@ export class Spool {
   descriptor(): number {
     // Whoever asks late, for a message that was given up, is not to be given an empty one.
     if (this.#closed) throw new SpoolError("it is over");
-    // A second copy of a long message would be more than the budget knows of.
-    if (this.#file === null && this.#blocks.size > IN_BLOCKS && this.#hasDisk()) this.#toFile();
+    // A second copy of a long message in memory would be more than the budget knows of.
+    if (this.#file === null && this.#blocks.size > IN_BLOCKS) this.#tryDisk();
     if (this.#file === null) {
       this.#memoryFile ??= this.#edge.memoryFile(this.pieces());
       return this.#memoryFile;
     }
     this.#write();
     return this.#file.lend();
+  }
+
+  /** Moves what is held to a file on the disk, if there is one and it takes all of it. */
+  #tryDisk(): void {
+    try {
+      const disk = this.#disk ?? this.#edge.openFile();
+      this.#disk = disk;
+      if (disk === null) return;
+      for (const piece of this.#blocks.pieces()) disk.append(piece);
+      this.#fileBytes = this.#size;
+      this.#adopt(disk);
+      this.#blocks.empty();
+      this.#blocks.keepLast();
+    } catch {
+      this.#disk?.close();
+      this.#disk = null;
+    }
   }
 
   /** Gives back memory and file. The spool is empty then. */
@@ -276,6 +257,11 @@ export class Spool {
       disk.close();
       throw error;
     }
+    return this.#adopt(disk);
+  }
+
+  #adopt(disk: SpoolFile): SpoolFile {
+    this.#disk = null;
     this.#closeFile();
     this.#file = disk;
     this.#onDisk = true;

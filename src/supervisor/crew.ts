@@ -137,7 +137,14 @@ export class Crew {
     const { options, listeners } = this.#plan;
     const inherited = listeners.map((_, at) => FIRST_LISTENER_FD + at);
     return {
-      start: (events) => startRole("child", listeners, this.#watched(events)),
+      start: (events) =>
+        startRole("child", listeners, {
+          ...this.#watched(events),
+          // A keeper that is not there yet is linked with all when it is.
+          onUnlinked: (role) => {
+            if (this.#keeper.role !== null) this.#link(role, this.#keeper.role);
+          },
+        }),
       onStarted: (role) => {
         const { health: scanners } = this.#scanners;
         const own = { ...options, listeners: inherited, scanners };

@@ -37,6 +37,8 @@ export interface RoleEvents {
   onSlots?(role: RoleProcess, report: SlotReport): void;
   /** A child has met a message that no scanner gets through with; other roles must not. */
   onEndless?(hash: string): void;
+  /** A child has no link to the keeper; other roles have none, and must not. */
+  onUnlinked?(role: RoleProcess): void;
   /** The keeper tells of the servers; other roles must not. */
   onScanners?(state: ScannerWatchState): void;
   /** A child tells who sent infected mail, or asks for more of the blacklist; other roles must not. */
@@ -89,6 +91,7 @@ export async function startRole(
         else if (known.type === "pong") heart.beat();
         else if (known.type === "slots") events.onSlots?.(role, known);
         else if (known.type === "endless") events.onEndless?.(known.hash);
+        else if (known.type === "unlinked") events.onUnlinked?.(role);
         else if (known.type === "scanners") events.onScanners?.(known.state);
         else if (known.type === "peers") events.onPeers?.(known.addresses);
         else if (known.type === "offender" || known.type === "blacklistNext")
@@ -128,6 +131,7 @@ function isExpected({ type }: FromRole, events: RoleEvents): boolean {
   if (type === "peers") return events.onPeers !== undefined;
   if (type === "offender" || type === "blacklistNext") return events.onBlacklist !== undefined;
   if (type === "endless") return events.onEndless !== undefined;
+  if (type === "unlinked") return events.onUnlinked !== undefined;
   return type === "ready" || type === "pong" || type === "failed" || events.onEngine !== undefined;
 }
 

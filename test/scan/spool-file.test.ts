@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { closeSync, fstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SpoolFile } from "../../src/scan/spool.ts";
+import type { SpoolFile } from "../../src/scan/spool-edge.ts";
 import { openNameless, spoolFileOn } from "../../src/scan/spool-file.ts";
 import { noise } from "./spool-lab.ts";
 

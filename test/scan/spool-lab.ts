@@ -1,6 +1,6 @@
 import { BlockStock } from "../../src/scan/block-stock.ts";
 import { MemoryBudget } from "../../src/scan/memory-budget.ts";
-import type { SpoolEdge, SpoolFile } from "../../src/scan/spool.ts";
+import type { SpoolEdge, SpoolFile } from "../../src/scan/spool-edge.ts";
 
 interface LabFile {
   bytes: Buffer;

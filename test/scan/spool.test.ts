@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { MemoryBudget } from "../../src/scan/memory-budget.ts";
 import { Spool, SpoolError } from "../../src/scan/spool.ts";
+import type { SpoolFile } from "../../src/scan/spool-edge.ts";
 import { noise, spoolLab } from "./spool-lab.ts";
 
 /** Where the blocks of 4, 16, 64, 64 and 64 kB end; after the last the message goes to a file. */
@@ -376,5 +377,24 @@ describe("a message that is to be streamed", () => {
     expect(lab.budget.taken).toBeLessThanOrEqual(65_536);
     spool.close();
     expect(lab.files[at]?.closed).toBe(1);
+  });
+
+  test("and is long is copied in memory all the same when the disk is full, or has no file", () => {
+    for (const refuse of ["full", "late", "none"] as const) {
+      const lab = spoolLab(100_000_000, false);
+      const openFile = (): SpoolFile | null => {
+        if (refuse === "none") throw new Error("EMFILE");
+        return refuse === "late" ? null : lab.edge.openFile();
+      };
+      const spool = new Spool({ ...lab.edge, openFile });
+      const bytes = noise(500_000);
+      spool.append(bytes);
+      lab.disk = 100_000;
+      expect(lab.memory.get(spool.descriptor())?.equals(bytes)).toBe(true);
+      expectSame(spool, bytes);
+      spool.close();
+      expect([lab.budget.taken, lab.memory.size]).toEqual([0, 0]);
+      for (const file of lab.files) expect(file.closed).toBe(1);
+    }
   });
 });

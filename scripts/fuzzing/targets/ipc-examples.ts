@@ -49,6 +49,7 @@ export const MESSAGES: readonly Readonly<Record<string, unknown>>[] = [
   { type: "blacklistNext" },
   { type: "loaded", version: "ClamAV 1.4", signatures: 9, finds: true, warnings: ["old"] },
   { type: "unusable", reason: "no database", judged: true },
+  { type: "unlinked" },
   { type: "stuck" },
   { type: "idle" },
   { type: "temporary", problem: null },
