@@ -1,32 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { busyThreads, ENDLESS_LIMITS, ENDLESS_SIGNATURE, endlessMail, threadsNamed } from "../lab/endless.ts";
-import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { hang } from "../lab/hang.ts";
 import { mail } from "../lab/mail.ts";
 import { until } from "../lab/wait.ts";
-import { type InternalFilter, putDatabase, startInternal } from "./engine-lab.ts";
+import { internalLab, putDatabase } from "./engine-lab.ts";
 
 const PATIENCE = 60_000;
 const ALL_RIGHT = { wrong: [], lost: 0 };
 
-let folder: LabFolder;
-/** All that were started: a test that fails leaves its own behind. */
-const filters: InternalFilter[] = [];
-
-beforeAll(() => {
-  folder = plainFolder();
-});
-
-afterAll(async () => {
-  await Promise.all(filters.map(({ filter }) => filter.stop()));
-  folder.remove();
-});
-
-async function started(more: Record<string, string>): Promise<InternalFilter> {
-  const internal = await startInternal(folder, more);
-  filters.push(internal);
-  return internal;
-}
+const lab = internalLab();
 
 function timed<T>(work: Promise<T>): Promise<[T, number]> {
   const begun = performance.now();
@@ -37,7 +19,7 @@ test(
   "threads that never come back from a message: it fails at its deadline, others go on, the engine is replaced",
   async () => {
     const deadline = 13_000;
-    const internal = await started({
+    const internal = await lab.started({
       MaxThreads: "2",
       MaxScanTime: "3000",
       ...ENDLESS_LIMITS,
@@ -78,7 +60,7 @@ test(
 test(
   "an engine whose door hangs is replaced, though its main thread lives",
   async () => {
-    const internal = await started({});
+    const internal = await lab.started({});
     const [engine = 0] = internal.engines();
     const load = internal.traffic(4, 50);
     const [door = 0] = threadsNamed(engine, "engine door");

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll, expect } from "bun:test";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MtaConnexion, type MtaMail } from "../../scripts/load/mta-connexion.ts";
@@ -6,7 +7,7 @@ import { writeDirectives } from "../lab/clamd.ts";
 import { writeDatabase } from "../lab/database.ts";
 import { eicar, eicarAttachment } from "../lab/eicar.ts";
 import { type Filter, startFilter } from "../lab/filter.ts";
-import type { LabFolder } from "../lab/folder.ts";
+import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
 
 /** A filter with the built-in engine, and where its things are. */
@@ -24,8 +25,54 @@ export interface InternalFilter {
 
 let counter = 0;
 
+/** What the tests of one file work with; all of it ends with the file, whatever fails. */
+export interface InternalLab {
+  readonly folder: LabFolder;
+  /** @see startInternal */
+  started(
+    more?: Record<string, string>,
+    options?: readonly string[],
+    wrapper?: readonly string[],
+  ): Promise<InternalFilter>;
+  /** Ends a filter, which must end well. */
+  stopped(internal: InternalFilter): Promise<void>;
+}
+
+/** To be called once, outside of the tests. */
+export function internalLab(): InternalLab {
+  let folder: LabFolder | undefined;
+  const filters: InternalFilter[] = [];
+  const made = (): LabFolder => {
+    if (folder === undefined) throw new Error("only within a test");
+    return folder;
+  };
+  beforeAll(() => {
+    folder = plainFolder();
+  });
+  afterAll(async () => {
+    await Promise.all(filters.map(({ filter }) => filter.stop()));
+    folder?.remove();
+  });
+  return {
+    get folder() {
+      return made();
+    },
+    started: async (...order) => {
+      const internal = await startInternal(made(), ...order);
+      filters.push(internal);
+      return internal;
+    },
+    stopped: async ({ filter }) => expect(await filter.stop()).toBe(0),
+  };
+}
+
+/** Process ids of a filter's processes of that role that live now. */
+export function rolesOf(filter: Filter, role: "child" | "keeper" | "engine"): number[] {
+  return filter.children().filter((pid) => roleOf(pid).includes(`@${role}`));
+}
+
 /** Starts the built program without `--external`. */
-export async function startInternal(
+async function startInternal(
   folder: LabFolder,
   more: Record<string, string> = {},
   options: readonly string[] = [],
@@ -42,7 +89,7 @@ export async function startInternal(
     filter,
     socket,
     database,
-    engines: () => filter.children().filter((pid) => roleOf(pid).includes("@engine")),
+    engines: () => rolesOf(filter, "engine"),
     send: (text) => sendOne(socket, text),
     traffic: (connexions, messages, onMessage = () => {}) =>
       sendTraffic({ address: { unix: socket }, connexions, messages, samples: SAMPLES, onMessage }),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cachedPart } from "../../scripts/debian/parts.ts";
@@ -8,37 +8,16 @@ import { writeDatabase } from "../lab/database.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
 import { copiedLibraryEnvironment } from "../lab/engine.ts";
 import { BINARY } from "../lab/filter.ts";
-import { type LabFolder, plainFolder, trustedFolder } from "../lab/folder.ts";
+import { trustedFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
-import { asMtaMail, type InternalFilter, startInternal } from "./engine-lab.ts";
+import { asMtaMail, internalLab } from "./engine-lab.ts";
 
 const PATIENCE = 60_000;
 const EICAR_MAIL = mail({ attachments: [eicarAttachment()] });
 
-let folder: LabFolder;
-/** All that were started: a test that fails leaves its own behind. */
-const filters: InternalFilter[] = [];
-
-beforeAll(() => {
-  folder = plainFolder();
-});
-
-afterAll(async () => {
-  await Promise.all(filters.map(({ filter }) => filter.stop()));
-  folder.remove();
-});
-
-async function started(...order: Parameters<typeof startInternal> extends [unknown, ...infer R] ? R : never) {
-  const internal = await startInternal(folder, ...order);
-  filters.push(internal);
-  return internal;
-}
-
-async function stopped(internal: InternalFilter): Promise<void> {
-  expect(await internal.filter.stop()).toBe(0);
-}
+const lab = internalLab();
 
 test.each([
   ["the user's", "daemon", ""],
@@ -104,7 +83,7 @@ function isAlive(pid: number): boolean {
 
 /** Libraries that cannot be loaded stand in front of the system's. */
 function brokenLibraries(): string {
-  const path = join(folder.path, "broken-libraries");
+  const path = join(lab.folder.path, "broken-libraries");
   mkdirSync(path, { recursive: true });
   for (const name of ["12", "13", "11", "9"])
     writeFileSync(join(path, `libclamav.so.${name}`), "no library\n");
@@ -115,9 +94,9 @@ function brokenLibraries(): string {
 test(
   "no library, or no database: status 78 and what to install; with -d mail passes as not scanned",
   async () => {
-    const conf = join(folder.path, "missing.conf");
-    const socket = join(folder.path, "missing.sock");
-    const empty = join(folder.path, "empty-db");
+    const conf = join(lab.folder.path, "missing.conf");
+    const socket = join(lab.folder.path, "missing.sock");
+    const empty = join(lab.folder.path, "empty-db");
     mkdirSync(empty);
     writeDirectives(conf, { DatabaseDirectory: empty });
     const argv = [BINARY, "-q", "--foreground", "--no-check-cf", "-c", conf, `unix:${socket}`];
@@ -128,12 +107,12 @@ test(
     const nothing = await run({ argv, env, deadline: 20_000 });
     expect(nothing.exitCode).toBe(78);
     expect(nothing.stderr).toMatch(/the virus database in .*empty-db cannot be loaded: .*install freshclam/);
-    const internal = await started({ DatabaseDirectory: empty }, ["-d"]);
+    const internal = await lab.started({ DatabaseDirectory: empty }, ["-d"]);
     expect(await internal.send(EICAR_MAIL)).toStartWith("accept Not Scanned");
     writeDatabase(empty);
     await internal.filter.logLine(/virus database loaded/);
     expect(await internal.send(EICAR_MAIL)).toBe("replyCode");
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cachedPart, partCommand } from "../../scripts/debian/parts.ts";
@@ -6,30 +6,20 @@ import { MtaConnexion } from "../../scripts/load/mta-connexion.ts";
 import { type Clamd, startClamd, writeDirectives } from "../lab/clamd.ts";
 import { databaseContainer } from "../lab/database-container.ts";
 import { BINARY } from "../lab/filter.ts";
-import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
-import { asMtaMail, type InternalFilter, startInternal } from "./engine-lab.ts";
+import { asMtaMail, internalLab } from "./engine-lab.ts";
 
 const PATIENCE = 60_000;
 const SIGNATURES = 3;
 /** Yesterday: libclamav warns of what is a week old. */
 const BUILT = Math.floor(Date.now() / 1000) - 86_400;
 
-let folder: LabFolder;
-let filter: InternalFilter | undefined;
+const lab = internalLab();
 let clamd: Clamd | undefined;
 
-beforeAll(() => {
-  folder = plainFolder();
-});
-
-afterAll(async () => {
-  await filter?.filter.stop();
-  await clamd?.stop();
-  folder.remove();
-});
+afterAll(() => clamd?.stop());
 
 async function scannedWith(socket: string): Promise<string> {
   const mta = await MtaConnexion.open({ unix: socket });
@@ -56,14 +46,13 @@ async function putContainer(database: string, version: number): Promise<Buffer> 
 test(
   "a database container's version and date are told as clamd tells them",
   async () => {
-    const internal = await startInternal(folder);
-    filter = internal;
+    const internal = await lab.started();
     const { database } = internal;
     for (const version of [27338, 27339]) {
       const bytes = await putContainer(database, version);
       internal.filter.signal("SIGUSR2");
       await internal.filter.logLine(new RegExp(`virus database loaded: .*/${version}/`));
-      clamd = await startClamd({ folder: folder.path, name: `clamd${version}`, database });
+      clamd = await startClamd({ folder: lab.folder.path, name: `clamd${version}`, database });
       const told = await clamd.ask("VERSION");
       await clamd.stop();
       expect(told).toMatch(
@@ -88,10 +77,10 @@ test(
 test(
   "-V tells the database by its header, as clamd -V does",
   async () => {
-    const database = join(folder.path, "headers");
+    const database = join(lab.folder.path, "headers");
     mkdirSync(database);
     writeFileSync(join(database, "lab.ndb"), "A.B:0:*:61626364656667\n");
-    const conf = join(folder.path, "headers.conf");
+    const conf = join(lab.folder.path, "headers.conf");
     writeDirectives(conf, { DatabaseDirectory: database });
     const env = { LD_LIBRARY_PATH: cachedPart("clamav").libraryPath };
     const ours = async (): Promise<string[]> =>

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MtaConnexion } from "../../scripts/load/mta-connexion.ts";
 import { eicarAttachment } from "../lab/eicar.ts";
-import { type LabFolder, plainFolder } from "../lab/folder.ts";
 import { mail } from "../lab/mail.ts";
 import { run } from "../lab/process.ts";
 import { until } from "../lab/wait.ts";
@@ -11,37 +10,16 @@ import {
   asMtaMail,
   EICAR_LINE,
   type InternalFilter,
+  internalLab,
   putDatabase,
   signature,
-  startInternal,
 } from "./engine-lab.ts";
 
 const PATIENCE = 60_000;
 const ALL_RIGHT = { wrong: [], lost: 0 };
 const EICAR_MAIL = mail({ attachments: [eicarAttachment()] });
 
-let folder: LabFolder;
-/** All that were started: a test that fails leaves its own behind. */
-const filters: InternalFilter[] = [];
-
-beforeAll(() => {
-  folder = plainFolder();
-});
-
-afterAll(async () => {
-  await Promise.all(filters.map(({ filter }) => filter.stop()));
-  folder.remove();
-});
-
-async function started(...order: Parameters<typeof startInternal> extends [unknown, ...infer R] ? R : never) {
-  const internal = await startInternal(folder, ...order);
-  filters.push(internal);
-  return internal;
-}
-
-async function stopped(internal: InternalFilter): Promise<void> {
-  expect(await internal.filter.stop()).toBe(0);
-}
+const lab = internalLab();
 
 function linesOf(internal: InternalFilter, pattern: RegExp): string[] {
   return internal.filter
@@ -57,7 +35,7 @@ function loads(internal: InternalFilter): number {
 test(
   "without --external the program scans itself, and says with what",
   async () => {
-    const internal = await started();
+    const internal = await lab.started();
     const mta = await MtaConnexion.open({ unix: internal.socket });
     await mta.negotiate();
     await mta.greet();
@@ -72,7 +50,7 @@ test(
       "virus Eicar-Test-Signature.UNOFFICIAL detected by ClamAV",
     );
     mta.quit();
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
@@ -100,7 +78,7 @@ async function holdings(internal: InternalFilter): Promise<{ engine: Holding; su
 test(
   "20 new databases under load: each takes over, no message notices, and nothing piles up",
   async () => {
-    const internal = await started({}, ["-M", "300"]);
+    const internal = await lab.started({}, ["-M", "300"]);
     const before = await holdings(internal);
     let going = true;
     const tallies: unknown[] = [];
@@ -144,7 +122,7 @@ test(
     expect(after.engine.memory).toBeLessThan(before.engine.memory * 1.3 + 8);
     expect(after.supervisor.memory).toBeLessThan(before.supervisor.memory + 16);
     expect(after.supervisor.descriptors).toBeLessThanOrEqual(before.supervisor.descriptors);
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
@@ -152,7 +130,7 @@ test(
 test(
   "the directory is watched; a broken database is told once, and the old one stays",
   async () => {
-    const internal = await started({}, ["-M", "1"]);
+    const internal = await lab.started({}, ["-M", "1"]);
     putDatabase(internal.database, "broken.ndb", "this is: no: signature\n");
     await internal.filter.logLine(/the virus database stays as it was: .*broken\.ndb/);
     expect(await internal.send(EICAR_MAIL)).toBe("replyCode");
@@ -173,7 +151,7 @@ test(
     putDatabase(internal.database, "lab.ndb", signature("Only.This", "only-this-8Wx"));
     await internal.filter.logLine(/stays as it was: it does not find the test virus/);
     expect(await internal.send(EICAR_MAIL)).toBe("replyCode");
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
@@ -182,7 +160,7 @@ test(
   "an engine that is killed while it loads a new database: another loads it soon, without a further change",
   async () => {
     // A list this long takes a while to be read.
-    const internal = await started({}, ["-M", "300"]);
+    const internal = await lab.started({}, ["-M", "300"]);
     const many = Array.from({ length: 60_000 }, (_, at) => signature(`Many.${at}`, `many-${at}-w4Kd`)).join(
       "",
     );
@@ -207,7 +185,7 @@ test(
     await until(() => loads(internal) === 2, { what: "the new database", detail: internal.filter.log });
     expect(await internal.send(mail({ body: "last-marker-7Gk" }))).toBe("replyCode");
     expect(linesOf(internal, /the virus database is loaded anew/).length).toBe(1);
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
@@ -215,7 +193,7 @@ test(
 test(
   "an engine that is killed, crashes or is stopped under load costs less than 2 s, and no verdict",
   async () => {
-    const internal = await started();
+    const internal = await lab.started();
     for (const signal of ["SIGKILL", "SIGSEGV", "SIGSTOP"] as const) {
       const before = loads(internal);
       let verdictAt = performance.now();
@@ -237,7 +215,7 @@ test(
       expect(silence).toBeLessThan(4000);
     }
     expect(internal.filter.log()).toMatch(/engine \d+ was stopped by a signal: killed/);
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
@@ -245,11 +223,11 @@ test(
 test(
   "no verdict is Clean while the temporary directory is gone, full or read-only",
   async () => {
-    const place = join(folder.path, "small");
+    const place = join(lab.folder.path, "small");
     mkdirSync(place);
     const setup = 'mount -t tmpfs -o size=8m none "$1" && shift && exec "$@"';
     const wrapper = ["unshare", "--mount", "--", "sh", "-c", setup, "sh", place];
-    const internal = await started({ TemporaryDirectory: place }, [], wrapper);
+    const internal = await lab.started({ TemporaryDirectory: place }, [], wrapper);
     // The shell has become the filter: its view of the file system is to be had by its number.
     const inside = (path = ""): string => join(`/proc/${internal.filter.pid}/root`, place, path);
     expect(await internal.send(mail())).toBe("accept Clean");
@@ -273,7 +251,7 @@ test(
     expect(await internal.send(mail())).toStartWith("tempfail");
     expect((await inMounts('umount "$1"/clamav-milter-engine.*')).exitCode).toBe(0);
     await until(async () => (await internal.send(EICAR_MAIL)) === "replyCode", { what: "scans again" });
-    await stopped(internal);
+    await lab.stopped(internal);
   },
   PATIENCE,
 );
