@@ -71,7 +71,8 @@ const replies: Target = {
 
 function kindOf(text: string, passed: boolean): string {
   const said = parseScanReply(text, passed);
-  const clean = passed ? /^fd\[\d+\]: OK$/.test(text) : text === "stream: OK";
+  // A descriptor's number is an int.
+  const clean = passed ? /^fd\[\d{1,10}\]: OK$/.test(text) : text === "stream: OK";
   must((said.kind === "clean") === clean, "clean is not what clamd calls clean");
   if (said.kind === "infected") must(text.endsWith(`${said.name} FOUND`), "a name that clamd has not said");
   return said.kind;
