@@ -2,9 +2,13 @@ import { MtaConnexion } from "../load/mta-connexion.ts";
 import { BOTH, DEFERRED, DEFERRED_INFECTED, type Fault, type FaultWorld, LOST_OR_DEFERRED } from "./fault.ts";
 import { NO_EXCUSE } from "./judge.ts";
 import type { LabPlace } from "./lab.ts";
+import { greetedConnexion } from "./sender.ts";
 
 const HOLD = 4_000;
 const IDLE = 400;
+/** Enough for all the memory that the children have for messages. */
+const HOARDERS = 64;
+const HOARDED = 4 << 20;
 /** A process has as many descriptors from its start: with this limit it can open none. */
 const NO_MORE = 12;
 
@@ -18,6 +22,25 @@ async function whileFull({ disk }: LabPlace): Promise<void> {
     }
   } finally {
     disk?.empty();
+  }
+}
+
+/** Does something while slow senders of long messages have more than the memory holds: the rest needs the disk. */
+async function whileHoarded({ lab, chance }: FaultWorld, work: () => Promise<void>): Promise<void> {
+  const body = Buffer.alloc(2 * HOARDED, "hoarded\r\n");
+  const open: MtaConnexion[] = [];
+  const stop = async (sent: number): Promise<void> => {
+    if (sent >= HOARDED) throw new Error("enough");
+  };
+  try {
+    // One after the other: many at once would come to one child, and the others had their memory.
+    while (open.length < HOARDERS) open.push(await greetedConnexion(lab.socket, chance));
+    await Promise.allSettled(open.map((mta) => mta.mail({ body }, stop)));
+    await work();
+    // Those that found no room are told so, and the log tells it.
+    await Promise.allSettled(open.map((mta, at) => mta.endOfBody(`hoarded${at}`)));
+  } finally {
+    for (const mta of open) mta.close();
   }
 }
 
@@ -91,14 +114,14 @@ export const SHORTAGE_FAULTS: readonly Fault[] = [
   },
   {
     name: "disk full: temporary files",
-    lasts: 5,
+    lasts: 8,
     modes: BOTH,
     mounts: true,
     excuse: DEFERRED,
     aftermath: 3_000,
     named: /ENOSPC|No space left|temporary directory is unusable/i,
     within: 10_000,
-    run: ({ lab }) => whileFull(lab.temporary),
+    run: (world) => whileHoarded(world, () => whileFull(world.lab.temporary)),
   },
   {
     name: "no descriptors left in the children",
