@@ -2,6 +2,7 @@ import { until } from "../../test/lab/wait.ts";
 import { CLOCK_DELAY } from "./clock.ts";
 import { BOTH, DEFERRED, type Fault, type FaultWorld, LOST } from "./fault.ts";
 import { NO_EXCUSE } from "./judge.ts";
+import type { Chance } from "./random.ts";
 import { FULL_OUTBOX } from "./shortage-faults.ts";
 import { isAlive } from "./tree.ts";
 
@@ -22,10 +23,10 @@ async function hit(
 ): Promise<void> {
   const loads = (): number => lab.log().match(/virus database loaded/g)?.length ?? 0;
   const loaded = loads();
-  const before = await until(() => someOf(lab.roles(role)), { what: `a ${role} to be there` });
-  const victim = chance.pick(before);
   if (role === "keeper") kept.keeperDies();
-  process.kill(victim, signal);
+  const { before, victim } = await until(() => victimOf(lab.roles(role), chance, signal), {
+    what: `a ${role} to be there`,
+  });
   const replaced = (): boolean =>
     role === "engine" ? loads() > loaded : lab.roles(role).length >= before.length;
   await until(() => !isAlive(victim) && replaced(), {
@@ -39,8 +40,16 @@ async function hit(
     await until(() => oldest() > now, { what: "the messages of before", deadline: REPLACED_WITHIN });
 }
 
-function someOf(pids: readonly number[]): readonly number[] | undefined {
-  return pids.length > 0 ? pids : undefined;
+/** One of the processes, which has got the signal; undefined when there is none, or it was gone already. */
+function victimOf(before: readonly number[], chance: Chance, signal: NodeJS.Signals) {
+  if (before.length === 0) return undefined;
+  const victim = chance.pick(before);
+  try {
+    process.kill(victim, signal);
+    return { before, victim };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends the supervisor a signal and waits until its log tells the effect once more. */

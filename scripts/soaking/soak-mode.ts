@@ -160,15 +160,17 @@ async function inflictAll(
 }
 
 /**
- * A message in which the engine dies twice is not tried again: two deaths of it come one after the other. Nor is there
- * more than one clock.
+ * A message in which the engine dies twice is not tried again: two deaths of it come one after the other. There is one
+ * clock only, and a clamd cannot be started with a broken database.
  */
+const ONE_BY_ONE = [/^engine/, /^clock/, /clamd|database/];
+
 async function inflictTogether(
   faults: readonly Fault[],
   world: FaultWorld,
   excused: Excuses,
 ): Promise<(string | null)[]> {
-  const alike = ["engine", "clock"].some((word) => faults.every(({ name }) => name.startsWith(word)));
+  const alike = ONE_BY_ONE.some((names) => faults.every(({ name }) => names.test(name)));
   if (!alike) return Promise.all(faults.map((fault) => inflict(fault, world, excused)));
   const troubles: (string | null)[] = [];
   for (const fault of faults) troubles.push(await inflict(fault, world, excused));
