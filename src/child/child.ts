@@ -111,6 +111,8 @@ interface Service {
   learn(scanners: readonly ScannerHealth[]): void;
   /** Takes the hashes of messages that no scanner gets through with. */
   remember(hashes: readonly string[]): void;
+  /** Accepts connexions, or leaves them to others. */
+  accept(on: boolean): void;
   /** Takes the supervisor's word on the slots. */
   hear(word: SlotWord): void;
   stop(): void;
@@ -121,6 +123,7 @@ function tell(service: Service, message: ToChild): void {
   else if (message.type === "scanners") service.learn(message.scanners);
   else if (message.type === "endless") service.remember(message.hashes);
   else if (message.type === "slots") service.hear(message);
+  else if (message.type === "accept") service.accept(message.on);
   else if (message.type === "drain") service.stop();
 }
 
@@ -152,7 +155,14 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
   });
   let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, links, log);
   const retired = new Map<ScannerPool, number>();
-  const listeners = new Listeners(options.listeners, options.maxConnexions, () => world, log, gate);
+  const listeners = new Listeners(
+    options.listeners,
+    options.maxConnexions,
+    () => world,
+    log,
+    gate,
+    (crowded) => end.send({ type: "crowded", crowded }),
+  );
   const timer = setInterval(() => {
     listeners.tick();
     links.spool.blocks.tick();
@@ -189,6 +199,7 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
     remember: (hashes) => {
       for (const hash of hashes) endless.remember(hash, monotonic());
     },
+    accept: (on) => listeners.accept(on),
     hear: (word) => slots.hear(word),
     stop: () =>
       listeners.drain(() => {

@@ -2,8 +2,9 @@ import type { Log } from "../log/log.ts";
 import type { MilterError } from "../milter/milter-error.ts";
 import type { Wanted } from "../milter/negotiation.ts";
 import { duplicate } from "../os/libc.ts";
-import { isUnixSocket } from "../os/socket-state.ts";
+import { hasWaiting, isUnixSocket } from "../os/socket-state.ts";
 import { Connexion, type ConnexionEvents } from "./connexion.ts";
+import { Crowd } from "./crowd.ts";
 import type { FilterWorld } from "./filter-world.ts";
 import type { Gate } from "./gate.ts";
 import { needsOf, wantedOf } from "./wanted.ts";
@@ -11,6 +12,10 @@ import { needsOf, wantedOf } from "./wanted.ts";
 /** Complaints about peers that speak no milter: so many a minute, the rest are counted. */
 const COMPLAINTS = 10;
 const COMPLAINTS_PERIOD = 60_000;
+
+/** Connexions that another child should accept are looked for so many times, with so long between. Milliseconds. */
+const OTHERS_LOOKS = 12;
+const OTHERS_PAUSE = 50;
 
 /** The listening sockets of a child and the MTA connexions that came in by them. */
 export class Listeners implements ConnexionEvents {
@@ -20,7 +25,10 @@ export class Listeners implements ConnexionEvents {
   readonly #log: Log;
   readonly #gate: Gate;
   readonly #connexions = new Set<Connexion>();
+  readonly #crowd: Crowd;
   #open: Bun.SocketListener<Connexion>[] = [];
+  /** Whether this child is one that accepts. */
+  #accepts = true;
   #onDrained: (() => void) | null = null;
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
@@ -28,7 +36,16 @@ export class Listeners implements ConnexionEvents {
   #wanted: { readonly world: FilterWorld; readonly macros: readonly string[]; readonly of: Wanted } | null =
     null;
 
-  constructor(descriptors: readonly number[], limit: number, world: () => FilterWorld, log: Log, gate: Gate) {
+  /** @param onCrowded is told when others are to accept, too, and when no longer */
+  constructor(
+    descriptors: readonly number[],
+    limit: number,
+    world: () => FilterWorld,
+    log: Log,
+    gate: Gate,
+    onCrowded: (crowded: boolean) => void,
+  ) {
+    this.#crowd = new Crowd(onCrowded);
     this.#descriptors = descriptors;
     this.#limit = limit;
     this.#world = world;
@@ -39,8 +56,17 @@ export class Listeners implements ConnexionEvents {
 
   tick(): void {
     // What could not be opened when places came free is tried again.
-    if (this.#open.length === 0 && this.#onDrained === null && this.#hasPlaces()) this.#resume();
+    this.#resume();
+    this.#lookAfterOthers(OTHERS_LOOKS);
+    this.#crowd.tick(this.#connexions.size);
     for (const connexion of this.#connexions) connexion.tick();
+  }
+
+  /** Whether this child is to accept connexions: others may do for all of them. */
+  accept(on: boolean): void {
+    this.#accepts = on;
+    if (on) this.#resume();
+    else this.#pause();
   }
 
   /** Accepts no more; `done` is called when the last connexion has ended. */
@@ -72,11 +98,12 @@ export class Listeners implements ConnexionEvents {
   onClose(connexion: Connexion): void {
     if (!this.#connexions.delete(connexion)) return;
     if (this.#onDrained !== null) this.#checkDrained();
-    else if (this.#open.length === 0 && this.#hasPlaces()) this.#resume();
+    else this.#resume();
   }
 
-  /** The runtime closes what it listens on, so each time it is given a copy of the descriptor. */
+  /** Listens, if it is to. The runtime closes what it listens on: each time it is given a copy of the descriptor. */
   #resume(): void {
+    if (this.#open.length > 0 || !this.#accepts || this.#onDrained !== null || !this.#hasPlaces()) return;
     try {
       for (const descriptor of this.#descriptors) {
         // Whoever comes by a unix socket is not asked: its mode says who may.
@@ -87,6 +114,20 @@ export class Listeners implements ConnexionEvents {
       this.#pause();
       this.#log("error", `no connexions are accepted: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /**
+   * The child that is to accept may hang, or the supervisor: nobody's mail waits for either to be replaced. A busy one
+   * leaves nobody waiting at each of so many looks.
+   */
+  #lookAfterOthers(looks: number): void {
+    if (this.#accepts || this.#onDrained !== null || !this.#descriptors.some(hasWaiting)) return;
+    if (looks > 1) {
+      setTimeout(() => this.#lookAfterOthers(looks - 1), OTHERS_PAUSE);
+      return;
+    }
+    this.#crowd.declare();
+    this.accept(true);
   }
 
   #hasPlaces(): boolean {
@@ -106,6 +147,7 @@ export class Listeners implements ConnexionEvents {
         this.#connexions.add(socket.data);
         if (this.#onDrained !== null) socket.data.drain();
         else if (this.#connexions.size >= this.#limit) this.#pause();
+        this.#crowd.opened(this.#connexions.size);
       },
       data: (socket, bytes) => socket.data.receive(bytes),
       drain: (socket) => socket.data.writable(),

@@ -43,6 +43,8 @@ export type ToChild =
   | { readonly type: "keeper"; readonly number: number }
   /** Hashes of messages that no scanner gets through with, for some minutes. */
   | { readonly type: "endless"; readonly hashes: readonly string[] }
+  /** Whether to accept connexions; a child that was told nothing does. */
+  | { readonly type: "accept"; readonly on: boolean }
   /** Accept nothing more, give the messages in scanning their verdicts, then end. */
   | { readonly type: "drain" };
 
@@ -95,6 +97,8 @@ export type FromRole =
   | { readonly type: "endless"; readonly hash: string }
   /** A child has no link to the keeper: what was passed did not arrive. */
   | { readonly type: "unlinked" }
+  /** A child has so many connexions that others are to share them, or no longer. */
+  | { readonly type: "crowded"; readonly crowded: boolean }
   /** It cannot go on, and ends. */
   | { readonly type: "failed"; readonly reason: string };
 
@@ -164,7 +168,8 @@ function isNumber(value: unknown): value is number {
 /** The message if it is one that a role may send, else null. */
 export function checkFromRole(message: unknown): FromRole | null {
   if (typeof message !== "object" || message === null) return null;
-  const { type, reason, hash } = message as Record<string, unknown>;
+  const { type, reason, hash, crowded } = message as Record<string, unknown>;
+  if (type === "crowded" && typeof crowded === "boolean") return { type, crowded };
   if (type === "slots") return checkSlotReport(message as Record<string, unknown>);
   if (type === "scanners") return checkScannerReport(message);
   if (type === "failed" && typeof reason === "string") return { type, reason: reason.slice(0, MAX_REASON) };
@@ -267,6 +272,7 @@ const TO_CHILD: readonly unknown[] = [
   "start",
   "keeper",
   "drain",
+  "accept",
   "scanners",
   "endless",
   "slots",

@@ -4,6 +4,8 @@ import { dlopen, FFIType, ptr } from "bun:ffi";
 const { symbols: libc } = dlopen("libc.so.6", {
   // ssize_t recv(int sockfd, void *buf, size_t len, int flags);
   recv: { args: [FFIType.i32, FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i64_fast },
+  // int poll(struct pollfd *fds, nfds_t nfds, int timeout);
+  poll: { args: [FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
   // int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen);
   getsockopt: {
     args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.ptr],
@@ -14,6 +16,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
 const SOL_SOCKET = 1;
 const SO_DOMAIN = 39;
 const AF_UNIX = 1;
+const POLLIN = 1;
 const MSG_PEEK = 2;
 const MSG_DONTWAIT = 0x40;
 const ONE = new Uint8Array(1);
@@ -30,4 +33,11 @@ export function isUnixSocket(socket: number): boolean {
   return (
     libc.getsockopt(socket, SOL_SOCKET, SO_DOMAIN, ptr(domain), ptr(size)) === 0 && domain[0] === AF_UNIX
   );
+}
+
+/** Whether a connexion waits at a listening socket to be accepted. */
+export function hasWaiting(listener: number): boolean {
+  // struct pollfd: int fd; short events; short revents. Little-endian machines only, as all that the runtime knows.
+  const asked = new Int32Array([listener, POLLIN]);
+  return libc.poll(ptr(asked), 1, 0) > 0;
 }

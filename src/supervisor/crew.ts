@@ -4,6 +4,7 @@ import { FIRST_LISTENER_FD } from "../ipc/role.ts";
 import type { Log } from "../log/log.ts";
 import { descriptorSocketPair } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { AcceptDesk } from "./accept-desk.ts";
 import { BlacklistDesk } from "./blacklist-desk.ts";
 import { EndlessDesk } from "./endless-desk.ts";
 import { Place, type PlaceEvents } from "./place.ts";
@@ -34,6 +35,7 @@ export class Crew {
   readonly #slots: SlotDesk;
   readonly #scanners: ScannerDesk;
   readonly #endless = new EndlessDesk();
+  readonly #accepting = new AcceptDesk();
   readonly #blacklist: BlacklistDesk;
   readonly #started = Promise.withResolvers<void>();
   #settings: Settings;
@@ -165,7 +167,8 @@ export class Crew {
 
   /** The events of a child's place, with ears for all that children tell. */
   #watched(events: RoleEvents): RoleEvents {
-    return this.#blacklist.watch(this.#scanners.watch(this.#endless.watch(this.#slots.watch(events))));
+    const watched = this.#endless.watch(this.#accepting.watch(this.#slots.watch(events)));
+    return this.#blacklist.watch(this.#scanners.watch(watched));
   }
 
   /**

@@ -39,6 +39,8 @@ export interface RoleEvents {
   onEndless?(hash: string): void;
   /** A child has no link to the keeper; other roles have none, and must not. */
   onUnlinked?(role: RoleProcess): void;
+  /** A child has many connexions, or few again; other roles have none, and must not. */
+  onCrowded?(role: RoleProcess, crowded: boolean): void;
   /** The keeper tells of the servers; other roles must not. */
   onScanners?(state: ScannerWatchState): void;
   /** A child tells who sent infected mail, or asks for more of the blacklist; other roles must not. */
@@ -92,6 +94,7 @@ export async function startRole(
         else if (known.type === "slots") events.onSlots?.(role, known);
         else if (known.type === "endless") events.onEndless?.(known.hash);
         else if (known.type === "unlinked") events.onUnlinked?.(role);
+        else if (known.type === "crowded") events.onCrowded?.(role, known.crowded);
         else if (known.type === "scanners") events.onScanners?.(known.state);
         else if (known.type === "peers") events.onPeers?.(known.addresses);
         else if (known.type === "offender" || known.type === "blacklistNext")
@@ -132,6 +135,7 @@ function isExpected({ type }: FromRole, events: RoleEvents): boolean {
   if (type === "offender" || type === "blacklistNext") return events.onBlacklist !== undefined;
   if (type === "endless") return events.onEndless !== undefined;
   if (type === "unlinked") return events.onUnlinked !== undefined;
+  if (type === "crowded") return events.onCrowded !== undefined;
   return type === "ready" || type === "pong" || type === "failed" || events.onEngine !== undefined;
 }
 
