@@ -38,6 +38,11 @@ export interface SlotClaim {
   release(): void;
 }
 
+/** While messages wait, the supervisor is told when their number has changed by one part in so many. */
+const CHANGED = 8;
+/** And not more often than that: a report costs more than a small message. Milliseconds. */
+const BETWEEN_CHANGES = 20;
+
 interface Waiting {
   readonly dontWait: boolean;
   readonly until: number;
@@ -66,6 +71,7 @@ export class Slots {
   /** The last report that gave something back. */
   #backTurn = 0;
   #toldNeed = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
   #reporting = false;
   /** A message that does not wait was not asked for yet: the answer is to it alone, so each is asked for. */
   #unasked = false;
@@ -212,7 +218,14 @@ export class Slots {
   #due(): boolean {
     if (this.#back > 0) return true;
     if (this.#idle > 0) return false;
+    if (this.#toldNeed > this.#busy && !this.#unasked) return this.#hasChanged();
     return this.#need > this.#toldNeed || (this.#unasked && this.#waiting.size > 0);
+  }
+
+  /** It knows that messages wait here. How many they are is what the slots are parted by. */
+  #hasChanged(): boolean {
+    if (Math.abs(this.#need - this.#toldNeed) * CHANGED < this.#toldNeed) return false;
+    return this.#edge.now() - this.#toldAt >= BETWEEN_CHANGES;
   }
 
   get #need(): number {
@@ -221,6 +234,7 @@ export class Slots {
 
   #report(): void {
     this.#toldNeed = this.#need;
+    this.#toldAt = this.#edge.now();
     const report: SlotReport = { type: "slots", turn: ++this.#turn, back: this.#back, need: this.#need };
     if (this.#back > 0) this.#backTurn = this.#turn;
     this.#back = 0;

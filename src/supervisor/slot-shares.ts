@@ -7,33 +7,39 @@ export interface Claim {
   readonly served: number;
 }
 
+/** One part of so many is shared evenly. */
+const EVEN_PART = 4;
+
 /**
- * Parts slots among those that claim them, as evenly as their claims allow (max-min): who claims less than the even
- * share has its claim, the others share the rest. Nobody claims less than it holds. What cannot be parted evenly stays
- * where it is, so that slots do not wander for nothing; but with fewer slots than claimants they go round.
+ * Parts slots among those that claim them: a quarter evenly, so that a child which claims too much leaves the others
+ * enough, the rest by what each could use besides, so that a message waits about equally long wherever it has come in.
+ * Nobody claims less than it holds. What cannot be parted exactly stays where it is, so that slots do not wander for
+ * nothing; but with fewer slots than claimants they go round.
  * @returns the shares in the order of the claims; their sum is `slots` at most
  */
 export function fairShares(claims: readonly Claim[], slots: number): number[] {
   const wanted = claims.map(({ held, need }) => Math.max(held, need));
-  const rising = claims.map((_, at) => at).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
-  const shares = claims.map(() => 0);
-  let left = slots;
-  while (rising.length > 0) {
-    const next = rising[0] ?? 0;
-    const claim = wanted[next] ?? 0;
-    if (claim > Math.floor(left / rising.length)) break;
-    shares[next] = claim;
-    left -= claim;
-    rising.shift();
+  if (sum(wanted) <= slots) return wanted;
+  const claimants = claims.map((_, at) => at).filter((at) => (wanted[at] ?? 0) > 0);
+  const of = (at: number): Claim => claims[at] ?? NOBODY;
+  if (slots < claimants.length) {
+    const first = new Set(claimants.sort((a, b) => byTurn(of(a), of(b))).slice(0, slots));
+    return claims.map((_, at) => (first.has(at) ? 1 : 0));
   }
-  if (rising.length === 0) return shares;
-  const even = Math.floor(left / rising.length);
-  let odd = left - even * rising.length;
-  const first = even === 0 ? byTurn : byHeld;
-  for (const at of rising.sort((a, b) => first(claims[a] ?? NOBODY, claims[b] ?? NOBODY))) {
-    shares[at] = even + (odd-- > 0 ? 1 : 0);
-  }
+  const even = Math.max(1, Math.floor(slots / (EVEN_PART * claimants.length)));
+  const sure = wanted.map((each) => Math.min(each, even));
+  const rate = (slots - sum(sure)) / (sum(wanted) - sum(sure));
+  const exact = wanted.map((each, at) => (sure[at] ?? 0) + (each - (sure[at] ?? 0)) * rate);
+  const shares = exact.map(Math.floor);
+  const rest = (at: number): number => (exact[at] ?? 0) - (shares[at] ?? 0);
+  const odd = slots - sum(shares);
+  const first = claimants.sort((a, b) => rest(b) - rest(a) || byHeld(of(a), of(b)));
+  for (const at of first.slice(0, odd)) shares[at] = (shares[at] ?? 0) + 1;
   return shares;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 const NOBODY: Claim = { held: 0, need: 0, served: 0 };

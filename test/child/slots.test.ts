@@ -56,6 +56,23 @@ describe("slots that are here", () => {
     expect(told()).toEqual([]);
   });
 
+  test("how many they are is told again when it has changed by an eighth, and not more often than 50 times a second", () => {
+    const { hear, state, told, claim } = lab();
+    hear({ grant: 1, keep: 1 });
+    const waiting = Array.from({ length: 16 }, () => claim());
+    expect(told()).toEqual([{ turn: 1, back: 0, need: 16 }]);
+    state.now += 20;
+    claim();
+    expect(told()).toEqual([]);
+    claim();
+    expect(told()).toEqual([{ turn: 2, back: 0, need: 18 }]);
+    for (const each of waiting.slice(8)) each.release();
+    expect(told()).toEqual([]);
+    state.now += 20;
+    waiting[0]?.release();
+    expect(told()).toEqual([{ turn: 3, back: 0, need: 9 }]);
+  });
+
   test("a message that is given up while it waits is passed over", async () => {
     const { slots, hear, claim } = lab();
     const [first, second] = [claim(), claim()];
