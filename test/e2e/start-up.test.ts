@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type Clamd, startClamd } from "../lab/clamd.ts";
@@ -199,6 +199,29 @@ test("--version tells ours and clamd's", async () => {
   const { exitCode, stdout } = await run({ argv: [BINARY, "-e", "-c", conf, "-V"], deadline: 20_000 });
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^clamav-milter version \d+\.\d+\.\d+\nClamAV 1\.\d+\.\d+\S* on unix:\S+\n$/);
+});
+
+test("the processes have nothing of the caller's environment but its time zone", async () => {
+  const env = {
+    TZ: "Europe/Vienna",
+    LD_LIBRARY_PATH: folder.path,
+    BUN_JSC_useFTLJIT: "1",
+    HOME: folder.path,
+  };
+  const filter = await startFilter({ conf, sockets: [`unix:${socket}`], options: ["-q"], env });
+  const own = [
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG=C.UTF-8",
+    "BUN_JSC_useFTLJIT=0",
+    "TZ=Europe/Vienna",
+  ];
+  const roles = filter.children();
+  expect(roles.length).toBeGreaterThan(2);
+  for (const pid of roles) {
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter(Boolean);
+    expect(environment.toSorted()).toEqual(own.toSorted());
+  }
+  expect(await filter.stop()).toBe(0);
 });
 
 test("the environment of the caller does not turn the program into something else", async () => {
