@@ -13,9 +13,14 @@ import { needsOf, wantedOf } from "./wanted.ts";
 const COMPLAINTS = 10;
 const COMPLAINTS_PERIOD = 60_000;
 
-/** Connexions that another child should accept are looked for so many times, with so long between. Milliseconds. */
-const OTHERS_LOOKS = 12;
-const OTHERS_PAUSE = 50;
+/** Connexions that nobody accepts are looked for so many times, with so long between. Milliseconds. */
+const LOOKS = 12;
+const BETWEEN_LOOKS = 50;
+/**
+ * So many connexions are accepted in one turn of the event loop. The runtime would take all that wait: one process would
+ * have them all before another is awake.
+ */
+const AT_ONCE = 4;
 
 /** The listening sockets of a child and the MTA connexions that came in by them. */
 export class Listeners implements ConnexionEvents {
@@ -29,6 +34,9 @@ export class Listeners implements ConnexionEvents {
   #open: Bun.SocketListener<Connexion>[] = [];
   /** Whether this child is one that accepts. */
   #accepts = true;
+  /** Connexions so far. */
+  #accepted = 0;
+  #acceptedInTurn = 0;
   #onDrained: (() => void) | null = null;
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
@@ -57,7 +65,7 @@ export class Listeners implements ConnexionEvents {
   tick(): void {
     // What could not be opened when places came free is tried again.
     this.#resume();
-    this.#lookAfterOthers(OTHERS_LOOKS);
+    this.#lookForWaiting(LOOKS, this.#accepted);
     this.#crowd.tick(this.#connexions.size);
     for (const connexion of this.#connexions) connexion.tick();
   }
@@ -113,17 +121,20 @@ export class Listeners implements ConnexionEvents {
     } catch (error) {
       this.#pause();
       this.#log("error", `no connexions are accepted: ${error instanceof Error ? error.message : error}`);
+      this.#crowd.declare();
     }
   }
 
   /**
-   * The child that is to accept may hang, or the supervisor: nobody's mail waits for either to be replaced. A busy one
-   * leaves nobody waiting at each of so many looks.
+   * The child that is to accept may hang, or lack descriptors, or the supervisor hangs: nobody's mail waits until that
+   * is seen by others. A busy child leaves nobody waiting at each of so many looks.
+   * @param accepted connexions that this child had accepted at the first look: who accepts needs no help
    */
-  #lookAfterOthers(looks: number): void {
-    if (this.#accepts || this.#onDrained !== null || !this.#descriptors.some(hasWaiting)) return;
+  #lookForWaiting(looks: number, accepted: number): void {
+    const helpless = this.#onDrained === null && this.#accepted === accepted;
+    if (!helpless || !this.#descriptors.some(hasWaiting)) return;
     if (looks > 1) {
-      setTimeout(() => this.#lookAfterOthers(looks - 1), OTHERS_PAUSE);
+      setTimeout(() => this.#lookForWaiting(looks - 1, accepted), BETWEEN_LOOKS);
       return;
     }
     this.#crowd.declare();
@@ -134,7 +145,18 @@ export class Listeners implements ConnexionEvents {
     return this.#connexions.size < this.#limit * RESUME_BELOW;
   }
 
-  /** Other children go on to accept; if all are full, the MTA waits in the backlog. */
+  #countAccepted(): void {
+    this.#accepted++;
+    if (++this.#acceptedInTurn === 1) {
+      setImmediate(() => {
+        this.#acceptedInTurn = 0;
+        this.#resume();
+      });
+    }
+    if (this.#acceptedInTurn >= AT_ONCE) this.#pause();
+  }
+
+  /** Others accept; if all are full, the MTA waits in the backlog. */
   #pause(): void {
     for (const listener of this.#open) listener.stop();
     this.#open = [];
@@ -145,6 +167,7 @@ export class Listeners implements ConnexionEvents {
       open: (socket) => {
         socket.data = new Connexion(socket, this.#world, this.#wantedNow(), this, gate);
         this.#connexions.add(socket.data);
+        this.#countAccepted();
         if (this.#onDrained !== null) socket.data.drain();
         else if (this.#connexions.size >= this.#limit) this.#pause();
         this.#crowd.opened(this.#connexions.size);

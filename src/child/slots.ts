@@ -38,8 +38,10 @@ export interface SlotClaim {
   release(): void;
 }
 
-/** While messages wait, the supervisor is told when their number has changed by one part in so many. */
+/** While messages wait, the supervisor is told when the need has changed by one part in so many. */
 const CHANGED = 8;
+/** And by so much at least: a share that goes to and fro by one is worth nothing. */
+const LEAST_CHANGE = 2;
 /** And not more often than that: a report costs more than a small message. Milliseconds. */
 const BETWEEN_CHANGES = 20;
 
@@ -160,7 +162,10 @@ export class Slots {
     this.#giveBackExcess();
     this.#reportIfDue();
     for (const waiting of this.#waiting) {
-      if (waiting.dontWait && waiting.turn > 0 && waiting.turn <= heard) this.#pass(waiting, "none");
+      if (!waiting.dontWait || waiting.turn === 0 || waiting.turn > heard) continue;
+      this.#pass(waiting, "none");
+      // The supervisor does not wait for it either.
+      this.#toldNeed = Math.min(this.#toldNeed, this.#busy);
     }
   }
 
@@ -173,6 +178,8 @@ export class Slots {
       this.#exceeded = true;
       this.#pass(waiting, "over");
     }
+    // What was not told since it came too soon after a report, or since nobody asked.
+    this.#reportIfDue();
   }
 
   /** Idle slots above this child's share go back. */
@@ -204,7 +211,8 @@ export class Slots {
 
   /**
    * The supervisor must know when slots come back, and when more could be used than it knows of: the last idle one
-   * was taken, or a message waits. That fewer are needed it learns with the next report.
+   * was taken, or a message waits. How many wait it is told now and then; that fewer are needed, while none waits, it
+   * learns with the next report.
    */
   #reportIfDue(): void {
     if (this.#reporting || !this.#due()) return;
@@ -224,7 +232,8 @@ export class Slots {
 
   /** It knows that messages wait here. How many they are is what the slots are parted by. */
   #hasChanged(): boolean {
-    if (Math.abs(this.#need - this.#toldNeed) * CHANGED < this.#toldNeed) return false;
+    const change = Math.abs(this.#need - this.#toldNeed);
+    if (change < LEAST_CHANGE || change * CHANGED < this.#toldNeed) return false;
     return this.#edge.now() - this.#toldAt >= BETWEEN_CHANGES;
   }
 

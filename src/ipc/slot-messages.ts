@@ -1,6 +1,7 @@
 /**
  * What a child tells of its slots. A slot is a message in scanning (`--max-children`); children lease them from the
- * supervisor. Sent when slots come back or more of them are needed, not for every message.
+ * supervisor. Sent when slots come back, when more of them are needed, and now and then while messages wait, not for
+ * every message.
  */
 export interface SlotReport {
   readonly type: "slots";

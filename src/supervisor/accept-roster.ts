@@ -2,7 +2,8 @@
 export type AcceptWords<Child> = readonly (readonly [child: Child, accepts: boolean])[];
 
 interface Entry {
-  accepts: boolean;
+  /** What it was told last; null: it does whatever it does, and is to be told. */
+  told: boolean | null;
   crowded: boolean;
 }
 
@@ -15,9 +16,9 @@ export class AcceptRoster<Child> {
   /** In the order in which they came. */
   readonly #children = new Map<Child, Entry>();
 
-  /** A child that accepts, as every child does that was not told otherwise. */
+  /** A child that accepts, as every child does that was not told otherwise. To say it again does no harm. */
   join(child: Child): AcceptWords<Child> {
-    this.#children.set(child, { accepts: true, crowded: false });
+    if (!this.#children.has(child)) this.#children.set(child, { told: true, crowded: false });
     return this.#settle();
   }
 
@@ -31,20 +32,20 @@ export class AcceptRoster<Child> {
     const entry = this.#children.get(child);
     if (entry === undefined) return [];
     entry.crowded = crowded;
-    // Crowded it may also be because it accepts on its own account: it is told anew what it is to do.
-    if (crowded) entry.accepts = true;
+    // It may have begun to accept on its own account, and a word that it is to rest may be on its way.
+    if (crowded) entry.told = null;
     return this.#settle();
   }
 
-  /** What has changed for whom. */
+  /** What is to be told to whom. */
   #settle(): AcceptWords<Child> {
     const entries = [...this.#children];
     const allAccept = entries.some(([, { crowded }]) => crowded);
     const words: [Child, boolean][] = [];
     for (const [at, [child, entry]] of entries.entries()) {
       const accepts = allAccept || at === 0;
-      if (accepts !== entry.accepts) words.push([child, accepts]);
-      entry.accepts = accepts;
+      if (accepts !== entry.told) words.push([child, accepts]);
+      entry.told = accepts;
     }
     return words;
   }

@@ -24,7 +24,7 @@ const MOST_SPARE = 8;
 interface Account {
   /** Leased to it, as far as it has not said otherwise. */
   held: number;
-  /** What it said last. While messages wait there, it needs no more than that now: it would have said so. */
+  /** What it said last. While messages wait there, it may be some more or less by now: `Slots` says how many. */
   need: number;
   heard: number;
   /** When it was last given a slot, as a count of such events. */
@@ -107,7 +107,10 @@ export class SlotLedger<Child> {
   #settle(): SlotWords<Child> {
     const { capacity, dontWait } = this.#rules;
     const accounts = [...this.#accounts.values()];
-    this.#give(accounts, ({ need }) => need);
+    // By their shares, which they may keep: whoever was given more would have to part with it at once.
+    const shares = fairShares(accounts, capacity);
+    const due = new Map(accounts.map((account, at) => [account, shares[at] ?? 0]));
+    this.#give(accounts, (account) => Math.min(account.need, due.get(account) ?? 0));
     if (dontWait) {
       // Who found none is told so by the answer, and waits for nothing.
       for (const account of accounts) account.need = Math.min(account.need, account.held);
@@ -119,11 +122,11 @@ export class SlotLedger<Child> {
       this.#give(out, ({ need }) => need + spare);
     }
     const short = waiting || this.#leased > capacity;
-    const shares = short ? fairShares(accounts, capacity) : [];
+    const kept = short ? fairShares(accounts, capacity) : [];
     const full = dontWait && this.#leased >= capacity;
     const words = new Map<Child, SlotWord>();
     [...this.#accounts].forEach(([child, account], at) => {
-      const word = wordFor(account, { keep: shares[at] ?? null, idleBack: short || dontWait, full });
+      const word = wordFor(account, { keep: kept[at] ?? null, idleBack: short || dontWait, full });
       if (word !== null) words.set(child, word);
     });
     return words;

@@ -73,6 +73,19 @@ describe("slots that are here", () => {
     expect(told()).toEqual([{ turn: 3, back: 0, need: 9 }]);
   });
 
+  test("what came too soon after a report is told later, even if nothing happens any more", () => {
+    const { slots, hear, state, told, claim } = lab();
+    hear({ grant: 1, keep: 1 });
+    claim();
+    claim();
+    expect(told()).toEqual([{ turn: 1, back: 0, need: 2 }]);
+    for (let count = 0; count < 100; count++) claim(60_000);
+    expect(told()).toEqual([]);
+    state.now += 1000;
+    slots.tick();
+    expect(told()).toEqual([{ turn: 2, back: 0, need: 102 - 1 }]);
+  });
+
   test("a message that is given up while it waits is passed over", async () => {
     const { slots, hear, claim } = lab();
     const [first, second] = [claim(), claim()];

@@ -76,6 +76,25 @@ describe("leases", () => {
     expect(slots.carried).toBe(0);
   });
 
+  test("one with more messages gets more, whoever came first, and then each goes on by itself", () => {
+    const slots = lab(10, 2);
+    messages(slots, 0, 20);
+    messages(slots, 1, 200);
+    for (let round = 0; round < 60; round++) {
+      if (round === 30) slots.carried = 0;
+      for (const at of [0, 1]) {
+        const busy = child(slots, at).slots.busy;
+        for (let count = 0; count < busy; count++) {
+          slots.release(child(slots, at));
+          slots.message(child(slots, at));
+        }
+      }
+      slots.settle();
+    }
+    expect(leases(slots)).toEqual([2, 8]);
+    expect(slots.carried).toBe(0);
+  });
+
   test("one slot, three children with mail: it goes from one to the next", () => {
     const slots = lab(1, 3);
     for (const at of [0, 1, 2]) messages(slots, at, 4);
