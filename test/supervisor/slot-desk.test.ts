@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { parseClamdConf } from "../../src/config/clamd-conf.ts";
 import { resolveSettings, type Settings } from "../../src/config/settings.ts";
-import type { RoleEvents, RoleProcess } from "../../src/supervisor/role-process.ts";
+import type { RoleEvents } from "../../src/supervisor/role-process.ts";
 import { SlotDesk } from "../../src/supervisor/slot-desk.ts";
 import { command } from "../config/command.ts";
+import { type LabRole, labRole } from "./lab-role.ts";
 
 function settings(text: string): Settings {
   const conf = parseClamdConf("LocalSocket /run/clamd.ctl\n", "/etc/clamd.conf");
@@ -19,15 +20,8 @@ function lab(text: string) {
     onOffence: (role, what) => void told.push(`${role.pid} offends: ${what}`),
   };
   const watched = desk.watch(events);
-  const start = (pid: number): RoleProcess & { readonly sent: object[]; killed: number } => {
-    const sent: object[] = [];
-    const role = { pid, answering: true, sent, killed: 0, send, pass: () => 1, kill };
-    function send(message: object): void {
-      sent.push(message);
-    }
-    function kill(): void {
-      role.killed++;
-    }
+  const start = (pid: number): LabRole => {
+    const role = labRole(pid);
     desk.join(role);
     return role;
   };
@@ -52,7 +46,7 @@ test("a child that gives back what it does not hold is killed", () => {
   const { watched, told, start } = lab("-e -m2 /s");
   const child = start(1);
   watched.onSlots?.(child, { type: "slots", turn: 1, back: 3, need: 0 });
-  expect([child.killed, told]).toEqual([1, ["1 offends: gave back 3 slots and holds 1"]]);
+  expect([child.kills, told]).toEqual([1, ["1 offends: gave back 3 slots and holds 1"]]);
 });
 
 test("new settings count at once", () => {
