@@ -17,8 +17,8 @@ const COMPLAINTS_PERIOD = 60_000;
 const LOOKS = 12;
 const BETWEEN_LOOKS = 50;
 /**
- * So many connexions are accepted in one turn of the event loop. The runtime would take all that wait: one process would
- * have them all before another is awake.
+ * So many connexions are accepted in one turn of the event loop. The runtime would take all that wait: one process
+ * would have them all before another is awake.
  */
 const AT_ONCE = 4;
 

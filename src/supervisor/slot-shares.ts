@@ -13,8 +13,8 @@ const EVEN_PART = 4;
 /**
  * Parts slots among those that claim them: a quarter evenly, so that a child which claims too much leaves the others
  * enough, the rest by what each could use besides, so that a message waits about equally long wherever it has come in.
- * Nobody claims less than it holds. What cannot be parted exactly goes to whom it is missing most, and else stays where it is;
- * but with fewer slots than claimants they go round.
+ * Nobody claims less than it holds. What cannot be parted exactly goes to whom it is missing most, and else stays where
+ * it is; but with fewer slots than claimants they go round.
  * @returns the shares in the order of the claims; their sum is `slots` at most
  */
 export function fairShares(claims: readonly Claim[], slots: number): number[] {
