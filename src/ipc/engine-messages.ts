@@ -69,10 +69,14 @@ export function checkFromEngine(message: unknown): FromEngine | null {
   if (type === "temporary" && (problem === null || typeof problem === "string")) {
     return { type, problem: problem === null ? null : oneLine(problem) };
   }
-  if (type !== "loaded" || typeof version !== "string" || typeof signatures !== "number") return null;
+  if (type !== "loaded" || typeof version !== "string" || !isCount(signatures)) return null;
   if (typeof finds !== "boolean" || !areTexts(warnings)) return null;
   const lines = warnings.slice(0, MOST_WARNINGS).map(oneLine);
   return { type, version: oneLine(version), signatures, finds, warnings: lines };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function areTexts(value: unknown): value is readonly string[] {
