@@ -102,6 +102,19 @@ test("sockets and the C library are touched in few named places", () => {
   expect(using(/from "node:(net|dgram|child_process|http)"/)).toEqual([]);
 });
 
+test("an address is kept of memory that stays where it is only", () => {
+  const kept = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/: Pointer = ptr\(this\.(#\w+)\)/g)].map((match) => ({
+      path,
+      text,
+      name: match[1] ?? "",
+    })),
+  );
+  expect(kept.length).toBeGreaterThan(4);
+  const wrong = kept.filter(({ text, name }) => !text.includes(`readonly ${name} = fixedMemory(`));
+  expect(wrong.map(({ path, name }) => `${path} ${name}`)).toEqual([]);
+});
+
 test("no source grows past 300 lines", () => {
   const long = sources.filter(({ text }) => text.split("\n").length > 301).map(({ path }) => path);
   expect(long).toEqual([]);

@@ -15,16 +15,10 @@ export interface Generator {
   stop(): Promise<void>;
 }
 
-/**
- * The runtime's optimising compiler (Bun 1.4.5) gets the generator's inner loop wrong: after some hundred messages the
- * same piece is sent again and again. The simpler compiler is quick enough here.
- */
-const COMPILER = { BUN_JSC_useDFGJIT: "0" } as const;
-
 /** Starts it; it ends with this process, however that ends. @throws Error when it ends before its time */
 export async function startGenerator(): Promise<Generator> {
   const child = Bun.spawn(boundArgv([process.execPath, join(import.meta.dir, "generator-main.ts")]), {
-    env: { ...FIXED_ENV, ...COMPILER },
+    env: FIXED_ENV,
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = linesOf(child.stdout);

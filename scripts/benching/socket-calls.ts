@@ -4,6 +4,7 @@
  */
 import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { constants } from "node:os";
+import { fixedMemory } from "../../src/os/fixed-memory.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
   // int socket(int domain, int type, int protocol);
@@ -12,7 +13,6 @@ const { symbols: libc } = dlopen("libc.so.6", {
   connect: { args: [FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   // int close(int fd);
   close: { args: [FFIType.i32], returns: FFIType.i32 },
-  // No call moves 2 GB: the lower half of what they return is all of it.
   // No call here moves 2 GB: the lower half of what they return is all of it.
   // ssize_t recv(int sockfd, void *buf, size_t len, int flags);
   recv: { args: [FFIType.i32, FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
@@ -102,7 +102,7 @@ export function closeConnexion(fd: number): void {
 
 const RECEIVE_ROOM = 1 << 16;
 /** What {@link receive} has taken; good until the next call. */
-export const received: Buffer = Buffer.allocUnsafeSlow(RECEIVE_ROOM);
+export const received: Buffer = fixedMemory(RECEIVE_ROOM);
 const receivedAt: Pointer = ptr(received);
 
 /** @returns bytes in {@link received}, 0 at the end of the connexion, or {@link LATER} @throws CallError */
@@ -114,9 +114,13 @@ export function receive(fd: number): number {
   throw new CallError("recv", errno);
 }
 
+function words(count: number): Uint32Array {
+  return new Uint32Array(fixedMemory(count * 4).buffer);
+}
+
 // struct iovec { void *base; size_t len; } and struct msghdr { name, namelen, iov, iovlen, control, controllen, flags }
-const pieces = new Uint32Array(MOST_PIECES * 4);
-const header = Buffer.alloc(MSGHDR);
+const pieces = words(MOST_PIECES * 4);
+const header = fixedMemory(MSGHDR);
 header.writeBigUInt64LE(BigInt(ptr(pieces)), 16);
 const headerWords = new Uint32Array(header.buffer, header.byteOffset, MSGHDR / 4);
 const headerAt: Pointer = ptr(header);
@@ -147,8 +151,8 @@ export interface Watcher {
 /** Waits for many descriptors at once. */
 export class Poller {
   readonly #fd = libc.epoll_create1(EPOLL_CLOEXEC);
-  readonly #event = new Uint32Array(EVENT_WORDS);
-  readonly #events = new Uint32Array(EVENT_WORDS * MOST_EVENTS);
+  readonly #event = words(EVENT_WORDS);
+  readonly #events = words(EVENT_WORDS * MOST_EVENTS);
   readonly #eventAt: Pointer = ptr(this.#event);
   readonly #eventsAt: Pointer = ptr(this.#events);
   readonly #watchers: (Watcher | undefined)[] = [];

@@ -1,4 +1,5 @@
 import { ptr } from "bun:ffi";
+import { fixedMemory } from "../../src/os/fixed-memory.ts";
 
 /** A frame as it goes over the wire. */
 export interface WireFrame {
@@ -30,8 +31,7 @@ export interface Part {
 /** Lays frames behind each other; those that are not answered are one stretch with those that follow. */
 export function layOut(frames: readonly WireFrame[]): Part {
   const length = frames.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  // A slice of the runtime's pool could be given to somebody else's writing only with all of the pool.
-  const bytes = Buffer.allocUnsafeSlow(Math.max(1, length));
+  const bytes = fixedMemory(Math.max(1, length));
   const stretches: Stretch[] = [];
   let at = 0;
   let start = 0;
@@ -47,7 +47,7 @@ export function layOut(frames: readonly WireFrame[]): Part {
 
 /** A copy with bytes of its own, which may be changed. */
 export function ownCopy(part: Part): Part {
-  const bytes = Buffer.allocUnsafeSlow(part.bytes.length);
+  const bytes = fixedMemory(part.bytes.length);
   bytes.set(part.bytes);
   return { ...part, bytes, address: ptr(bytes) };
 }

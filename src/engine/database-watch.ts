@@ -1,5 +1,6 @@
 /** Watches a database directory the way libclamav offers. */
 import { type Pointer, ptr } from "bun:ffi";
+import { fixedMemory } from "../os/fixed-memory.ts";
 import { cString, type Library } from "./library.ts";
 
 /** struct cl_stat { char *dir; struct stat *stattab; char **statdname; unsigned int entries; } and room for more. */
@@ -9,7 +10,7 @@ const STAT_SIZE = 64;
 export class DatabaseWatch {
   readonly #library: Library;
   readonly #path: Uint8Array;
-  readonly #state = new Uint8Array(STAT_SIZE);
+  readonly #state = fixedMemory(STAT_SIZE);
   readonly #stateAt: Pointer = ptr(this.#state);
   #known = false;
 

@@ -1,5 +1,6 @@
 /** Whether a process that this one has started is stopped, told by the kernel: no /proc is needed, no load hides it. */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { fixedMemory } from "./fixed-memory.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
   // int waitid(idtype_t idtype, id_t id, siginfo_t *infop, int options);
@@ -16,7 +17,7 @@ const SIGINFO = { size: 128, code: 8, pid: 16 } as const;
 /** Looks at one child process again and again. */
 export class StopWatch {
   readonly #pid: number;
-  readonly #info = Buffer.alloc(SIGINFO.size);
+  readonly #info = fixedMemory(SIGINFO.size);
   readonly #infoAt: Pointer = ptr(this.#info);
   #stopped = false;
 

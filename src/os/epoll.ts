@@ -3,6 +3,7 @@
  * used where descriptors are passed, since what it reads itself loses them.
  */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { fixedMemory } from "./fixed-memory.ts";
 import { check, OsError } from "./libc.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -25,8 +26,8 @@ const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data:
 /** A set of descriptors that are waited for until they can be read, or have ended. */
 export class Epoll {
   readonly #fd = check("epoll_create1", libc.epoll_create1(EPOLL_CLOEXEC));
-  readonly #event = Buffer.alloc(EVENT.size);
-  readonly #events = Buffer.alloc(EVENT.size * MOST);
+  readonly #event = fixedMemory(EVENT.size);
+  readonly #events = fixedMemory(EVENT.size * MOST);
   readonly #eventAt: Pointer = ptr(this.#event);
   readonly #eventsAt: Pointer = ptr(this.#events);
 

@@ -1,5 +1,6 @@
 /** Pipes as queues between the threads of a process: what one writes, exactly one of the others reads. */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { fixedMemory } from "./fixed-memory.ts";
 import { check, OsError } from "./libc.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -30,7 +31,7 @@ export function numberPipe(): NumberPipe {
 /** Takes numbers out of a pipe, again and again into the same memory. */
 export class NumberReader {
   readonly #fd: number;
-  readonly #number = new Int32Array(1);
+  readonly #number = fixedMemory(NUMBER);
   readonly #at: Pointer = ptr(this.#number);
 
   constructor(readEnd: number) {
@@ -41,7 +42,7 @@ export class NumberReader {
   next(): number {
     for (;;) {
       const count = Number(libc.read(this.#fd, this.#at, NUMBER));
-      if (count === NUMBER) return this.#number[0] ?? 0;
+      if (count === NUMBER) return this.#number.readInt32LE(0);
       if (count >= 0) throw new OsError("read", 0);
       try {
         check("read", count);

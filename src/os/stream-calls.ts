@@ -1,5 +1,6 @@
 /** The server end of unix stream sockets by which descriptors come, for a thread that waits with epoll. */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { fixedMemory } from "./fixed-memory.ts";
 import { check, OsError } from "./libc.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -71,14 +72,14 @@ export interface Received {
 
 /** Receives bytes and descriptors, again and again into the same memory. */
 export class Receiver {
-  readonly #buffer: Uint8Array;
-  readonly #control = Buffer.alloc(CONTROL);
-  readonly #header = Buffer.alloc(MSGHDR);
-  readonly #vector = Buffer.alloc(16);
+  readonly #buffer: Buffer;
+  readonly #control = fixedMemory(CONTROL);
+  readonly #header = fixedMemory(MSGHDR);
+  readonly #vector = fixedMemory(16);
   readonly #headerAt: Pointer = ptr(this.#header);
 
   constructor(size: number) {
-    this.#buffer = new Uint8Array(size);
+    this.#buffer = fixedMemory(size);
     // struct iovec { void *base; size_t len; }, and struct msghdr as in descriptor-passing.ts.
     this.#vector.writeBigUInt64LE(BigInt(ptr(this.#buffer)), 0);
     this.#vector.writeBigUInt64LE(BigInt(size), 8);
