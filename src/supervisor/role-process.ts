@@ -8,6 +8,7 @@ import type { SlotReport } from "../ipc/slot-messages.ts";
 import { descriptorSocketPair, sendDescriptors } from "../os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
 import { startHeart } from "./heart.ts";
+import { roleEnvironment } from "./role-environment.ts";
 
 /** A process in a role, as the supervisor sees it. */
 export interface RoleProcess {
@@ -155,7 +156,7 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
       // Not by its path: that leads elsewhere, or nowhere, after the binary was replaced.
       cmd: ["/proc/self/exe", ROLES[name]],
       argv0: `clamav-milter: ${name}`,
-      env: roleEnvironment(name),
+      env: roleEnvironment(name, process.env),
       // The first given descriptor becomes CHANNEL_FD, which follows standard error.
       stdio: ["ignore", "ignore", "inherit", ...given],
     });
@@ -163,23 +164,6 @@ function spawn(name: RoleName, given: readonly number[], mine: readonly number[]
     for (const descriptor of mine) closeDescriptor(descriptor);
     throw error;
   }
-}
-
-/**
- * Nothing of the caller's environment but its time zone: a variable must not change what a role does. The engine may
- * have a libclamav that is not where the system looks for libraries. The last of the runtime's compilers is off: what
- * it gained was less than what it took, and one mail in a hundred waited for it (a collection waits until it pauses).
- * Without it mail passes at 1.0 to 1.13 times the rate, and p99 before a clamd is 0.7 of what it was.
- */
-function roleEnvironment(name: RoleName): Record<string, string> {
-  const { TZ: zone, LD_LIBRARY_PATH: libraries } = process.env;
-  return {
-    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-    LANG: "C.UTF-8",
-    BUN_JSC_useFTLJIT: "0",
-    ...(zone === undefined ? {} : { TZ: zone }),
-    ...(name === "engine" && libraries !== undefined ? { LD_LIBRARY_PATH: libraries } : {}),
-  };
 }
 
 function howItEnded(code: number | null, signal: unknown): string {
