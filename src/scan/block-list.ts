@@ -2,7 +2,10 @@ import type { BlockStock } from "./block-stock.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
 const FIRST_BLOCK = 4096;
-const LARGEST_BLOCK = 65_536;
+const LARGE_BLOCK = 65_536;
+/** From so many bytes on a message is long, and its blocks are larger: each is one call when it is sent. */
+const LONG = 256 * 1024;
+const LONG_BLOCK = 256 * 1024;
 
 /** A piece of memory that is filled from its beginning. */
 export interface Block {
@@ -15,6 +18,8 @@ export class BlockList {
   readonly #stock: BlockStock;
   readonly #budget: MemoryBudget;
   #blocks: Block[] = [];
+  /** Bytes of the blocks. */
+  #held = 0;
   #budgeted = 0;
   #beyond = 0;
 
@@ -45,7 +50,8 @@ export class BlockList {
   /** Bytes that the next block will have. */
   get nextSize(): number {
     const { last } = this;
-    return last === undefined ? FIRST_BLOCK : Math.min(LARGEST_BLOCK, last.bytes.length * 4);
+    if (last === undefined) return FIRST_BLOCK;
+    return this.#held >= LONG ? LONG_BLOCK : Math.min(LARGE_BLOCK, last.bytes.length * 4);
   }
 
   /** Counts the next block in the budget, if that has so much. */
@@ -65,6 +71,7 @@ export class BlockList {
   add(): Block {
     const block: Block = { bytes: this.#stock.take(this.nextSize), used: 0 };
     this.#blocks.push(block);
+    this.#held += block.bytes.length;
     return block;
   }
 
@@ -78,10 +85,13 @@ export class BlockList {
     for (const block of this.#blocks) block.used = 0;
   }
 
-  /** All blocks but the last go. */
-  keepLast(): void {
-    const going = this.#blocks.splice(0, this.#blocks.length - 1);
-    this.#keepBudget(Math.min(this.#budgeted, this.last?.bytes.length ?? 0));
+  /** All blocks go but one, the largest that are not for long messages. */
+  keepOne(): void {
+    const at = this.#blocks.findLastIndex(({ bytes }) => bytes.length <= LARGE_BLOCK);
+    const going = this.#blocks;
+    this.#blocks = going.splice(at, 1);
+    this.#held = this.last?.bytes.length ?? 0;
+    this.#keepBudget(Math.min(this.#budgeted, this.#held));
     for (const { bytes } of going) this.#stock.give(bytes);
   }
 
@@ -89,6 +99,7 @@ export class BlockList {
   close(): void {
     const going = this.#blocks;
     this.#blocks = [];
+    this.#held = 0;
     this.#keepBudget(0);
     for (const { bytes } of going) this.#stock.give(bytes);
   }

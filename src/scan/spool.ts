@@ -92,7 +92,7 @@ export class Spool {
     this.#size += text.length;
   }
 
-  /** The message in order, in pieces of 64 kB at most; they stay as they are until the spool is written to or closed. */
+  /** The message in order, in pieces of 256 kB at most; they stay as they are until the spool is written to or closed. */
   *pieces(): Generator<Uint8Array, void> {
     yield* this.#filePieces();
     yield* this.#blocks.pieces();
@@ -136,7 +136,7 @@ export class Spool {
       this.#fileBytes = this.#size;
       this.#adopt(disk);
       this.#blocks.empty();
-      this.#blocks.keepLast();
+      this.#blocks.keepOne();
     } catch {
       this.#disk?.close();
       this.#disk = null;
@@ -162,7 +162,7 @@ export class Spool {
     const { passing } = this.#edge;
     if (!passing && this.#file === null && this.#disk === null) throw new SpoolError(new Error(LATE));
     this.#toFile();
-    return last;
+    return this.#blocks.last ?? this.#blocks.add();
   }
 
   /** Whether another block may be held; counts it if so. A message has its first whatever the answer is. */
@@ -186,10 +186,10 @@ export class Spool {
     }
   }
 
-  /** Writes what the blocks hold to the file, and keeps the largest as its write buffer. */
+  /** Writes what the blocks hold to the file, and keeps one as its write buffer. */
   #toFile(): void {
     this.#write();
-    this.#blocks.keepLast();
+    this.#blocks.keepOne();
   }
 
   /** Whether so many bytes more, all at once, belong into the file. */

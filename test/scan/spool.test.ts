@@ -315,6 +315,10 @@ describe("a message that is to be streamed", () => {
     for (let at = 0; at < bytes.length; at += 65_535) spool.append(bytes.subarray(at, at + 65_535));
     expect([lab.grown.length, lab.files.length, spool.inFile]).toEqual([0, 0, false]);
     expectSame(spool, bytes);
+    // Few calls to send it, and little room that it does not need.
+    const lengths = [...spool.pieces()].map((piece) => piece.length);
+    expect([Math.max(...lengths), lengths.length]).toEqual([262_144, 63]);
+    expect(lab.budget.taken).toBeLessThan(15_000_000 + 262_144);
     spool.close();
     expect(lab.budget.taken).toBe(0);
   });
