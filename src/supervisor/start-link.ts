@@ -2,6 +2,7 @@ import { EXIT, type ExitCode, StartError } from "../cli/start-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
 import { CHANNEL_FD, ROLES } from "../ipc/role.ts";
 import { closeDescriptor, socketPair } from "../os/libc.ts";
+import { roleEnvironment } from "./role-environment.ts";
 
 /** What a supervisor in the background needs of the process that started it. */
 export interface StartOrder {
@@ -30,7 +31,7 @@ export async function startInBackground(order: StartOrder, waiting: number): Pro
   const supervisor = Bun.spawn({
     cmd: ["/proc/self/exe", ROLES.supervisor],
     argv0: "clamav-milter",
-    env: environment(),
+    env: roleEnvironment("supervisor", process.env),
     cwd: "/",
     detached: true,
     stdio: ["ignore", "ignore", "ignore", theirs],
@@ -62,16 +63,6 @@ export async function startInBackground(order: StartOrder, waiting: number): Pro
     clearTimeout(timer);
     channel.close();
   }
-}
-
-function environment(): Record<string, string> {
-  const { TZ, LD_LIBRARY_PATH } = process.env;
-  return {
-    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-    LANG: "C.UTF-8",
-    ...(TZ === undefined ? {} : { TZ }),
-    ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
-  };
 }
 
 function settle(message: unknown, outcome: { resolve(): void; reject(error: Error): void }): void {

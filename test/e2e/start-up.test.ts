@@ -214,6 +214,7 @@ test("the processes have nothing of the caller's environment but its time zone",
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG=C.UTF-8",
     "BUN_JSC_useFTLJIT=0",
+    "MIMALLOC_PURGE_HOLES_MIN_INTERVAL=10000",
     "TZ=Europe/Vienna",
   ];
   const seen = new Set<string>();
