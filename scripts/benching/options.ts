@@ -16,7 +16,10 @@ export interface BenchOptions {
   readonly signatures: number;
   /** Counts of messages after which memory is looked at. */
   readonly marks: readonly number[];
-  /** Seconds for the sections of tables, about: what does not fit gets fewer rounds, or is left out and named. */
+  /**
+   * Seconds for the sections of tables, about, with the usual messages and rounds: what does not fit gets fewer rounds,
+   * or is left out and named.
+   */
   readonly budget: number;
   /** Starts of each program. */
   readonly starts: number;
@@ -27,11 +30,14 @@ export const USAGE = `usage: scripts/bench [--quick] [--sections=${SECTIONS.join
   [--sizes=${SIZES.join(",")}] [--concurrency=1,8,32,128] [--rounds=N] [--messages=FACTOR]
   [--idle=N] [--signatures=N] [--starts=N] [--json=FILE]`;
 
+/** Rounds that fit into the budget. */
+export const USUAL_ROUNDS = 3;
+
 const DEFAULTS: BenchOptions = {
   sections: SECTIONS,
   sizes: SIZES,
   concurrency: [1, 8, 32, 128],
-  rounds: 3,
+  rounds: USUAL_ROUNDS,
   messages: 1,
   idle: 10_000,
   signatures: 50_000,

@@ -1,5 +1,5 @@
 import { type Bench, withServers } from "./bench.ts";
-import type { Section } from "./options.ts";
+import { type Section, USUAL_ROUNDS } from "./options.ts";
 import { type Cell, type CellResult, cellsOf, type Entry, measureCell, orderFor } from "./rates.ts";
 import { ratioTable, titleOf } from "./ratios.ts";
 import { FILTERS, type FilterName, type Scanner, startFilter, startScanner, startStub } from "./servers.ts";
@@ -94,7 +94,9 @@ function directEntries({ path, pid }: Scanner): Entry[] {
 async function measureAll(bench: Bench, kind: Kind, entries: readonly Entry[]): Promise<CellResult[]> {
   const { options, generator } = bench;
   const seconds = kind.seconds * options.messages;
-  const end = performance.now() + kind.share * options.budget * Math.max(1, options.messages) * 1000;
+  // Who asks for longer or for more turns has the time for them.
+  const longer = Math.max(1, options.messages) * Math.max(1, options.rounds / USUAL_ROUNDS);
+  const end = performance.now() + kind.share * options.budget * longer * 1000;
   await warmUp(bench, kind, entries);
   const results: CellResult[] = [];
   const cells = cellsFor(bench, kind);
