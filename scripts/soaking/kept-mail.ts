@@ -66,7 +66,11 @@ export function keptMail(lab: SoakLab): KeptMail {
       for (const path of whole) rmSync(path, { force: true });
       return wrong;
     },
-    finish: () => [...notices.lost(), ...wrongLeftovers(filesBelow(lab.quarantine.path), maybe)],
+    finish: () => {
+      // What a keeper was writing when it was killed is taken away by a later one, after an hour.
+      const left = filesBelow(lab.quarantine.path).filter((path) => !notices.diedAt(path));
+      return [...notices.lost(), ...wrongLeftovers(left, maybe)];
+    },
   };
 }
 
@@ -76,6 +80,7 @@ function noticeLedger(lab: SoakLab) {
   /** Told before we had the answer, or though nobody was answered. */
   const early = new Set<string>();
   const deaths: number[] = [];
+  const near = (at: number): boolean => deaths.some((death) => at > death - UNSAVED && at < death + DYING);
   let told = 0;
   let digested = 0;
   const mails = join(dirname(lab.sendmail.path), "mails");
@@ -99,6 +104,9 @@ function noticeLedger(lab: SoakLab) {
       else owed.set(recipient, performance.now());
     },
     keeperDies: () => void deaths.push(performance.now()),
+    /** Whether this is a part of a file, and its keeper was killed while it wrote it. */
+    diedAt: (path: string): boolean =>
+      basename(path).startsWith(UNFINISHED) && near(changedAt(path) - performance.timeOrigin),
     get told() {
       return told;
     },
@@ -107,8 +115,6 @@ function noticeLedger(lab: SoakLab) {
     },
     lost: (): string[] => {
       read();
-      const near = (at: number): boolean =>
-        deaths.some((death) => at > death - UNSAVED && at < death + DYING);
       const missing = [...owed].filter(([, at]) => !near(at)).map(([recipient]) => recipient);
       const lost = missing.length - omitted();
       return lost > 0 ? [`${lost} notices were lost, of those to ${missing.slice(0, 5).join(", ")}`] : [];

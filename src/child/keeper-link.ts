@@ -1,21 +1,18 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
-import { type AccessState, checkKeeperAnswer, type LogLine } from "../ipc/messages.ts";
+import { type AccessState, checkKeeperAnswer } from "../ipc/messages.ts";
 import type { MailTexts } from "../ipc/notice-messages.ts";
 import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
 import { receiveUnder, sendDescriptors } from "../os/descriptor-passing.ts";
-import { closeDescriptor, duplicate } from "../os/libc.ts";
+import { closeDescriptor, duplicate, OsError } from "../os/libc.ts";
 import type { SpoolFile } from "../scan/spool-edge.ts";
 import { spoolFileOn } from "../scan/spool-file.ts";
+import { WaitingLines } from "./waiting-lines.ts";
 
 /** Files kept at hand, since a message cannot wait for one; emptied ones are used again up to the second number. */
 const SPARE_FILES = 4;
 const MOST_SPARE_FILES = 16;
-/** Log lines kept while there is no keeper; later ones are counted. */
-const KEPT_LINES = 1000;
-/** Characters of one line. */
-const LINE_LENGTH = 16_000;
 /** A request without an answer: the keeper has been killed, or hangs and will be. */
 const ANSWER_PATIENCE = 10_000;
 
@@ -24,6 +21,9 @@ const NAME_PATIENCE = 7_000;
 
 /** Milliseconds that sendmail may take to say where a recipient leads. */
 const BLACK_HOLE_PATIENCE = 15_000;
+
+/** What the way for descriptors says when nobody is at its other end; the second when something lay there unread. */
+const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET"]);
 
 /** Somebody who waits for a descriptor or a word. */
 interface Waiting<T> {
@@ -42,13 +42,11 @@ export class KeeperLink {
   readonly #unnamed = new Map<number, Waiting<string>>();
   readonly #unexpanded = new Map<number, Waiting<boolean>>();
   readonly #spare: number[] = [];
+  readonly #lines = new WaitingLines();
   #channel: Channel | null = null;
   #passingFd = -1;
   #lastId = 0;
   #ordered = 0;
-  #lines: LogLine[] = [];
-  #unsaid = 0;
-  #flushing = false;
   #servedAt = performance.now();
   #accessWanted = false;
   #textsWanted = false;
@@ -72,9 +70,9 @@ export class KeeperLink {
     this.#detach();
     this.#channel = channel;
     this.#passingFd = passingFd;
-    for (const asked of [this.#waiting, this.#unnamed, this.#unexpanded]) {
-      for (const waiting of asked.values()) this.#send(waiting);
-    }
+    this.#sendAll(this.#waiting);
+    this.#sendAll(this.#unnamed);
+    this.#sendAll(this.#unexpanded);
     if (this.#accessWanted) channel.send({ type: "access" });
     if (this.#textsWanted) channel.send({ type: "texts" });
     this.#orderFiles();
@@ -162,32 +160,13 @@ export class KeeperLink {
 
   /** Has the keeper write a line. Lines of one turn travel together. */
   log(level: LogLevel, text: string, fields?: LogFields): void {
-    if (this.#lines.length >= KEPT_LINES) {
-      this.#unsaid++;
-      return;
-    }
-    const line = { level, text: text.slice(0, LINE_LENGTH) };
-    this.#lines.push(fields === undefined ? line : { ...line, fields });
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      this.flush();
-    });
+    if (this.#lines.add(level, text, fields)) setImmediate(() => this.flush());
   }
 
   /** Sends the lines that wait, if there is a keeper. */
   flush(): void {
-    if (this.#channel === null || this.#lines.length === 0) return;
-    if (this.#unsaid > 0) {
-      this.#lines.push({ level: "warning", text: `${this.#unsaid} log lines were lost` });
-      this.#unsaid = 0;
-    }
-    // In portions, so that no message grows over the channel's bound.
-    for (let at = 0; at < this.#lines.length; at += 10) {
-      this.#channel?.send({ type: "log", lines: this.#lines.slice(at, at + 10) });
-    }
-    this.#lines = [];
+    if (this.#channel === null) return;
+    for (const lines of this.#lines.take()) this.#channel?.send({ type: "log", lines });
   }
 
   #orderFiles(): void {
@@ -227,20 +206,32 @@ export class KeeperLink {
       waiting.delete(id);
       reject(new Error("the keeper does not answer"));
     }, patience);
-    this.#send(entry);
+    this.#send(waiting, entry);
     return promise.finally(() => {
       clearTimeout(timer);
       if (descriptor !== undefined) closeDescriptor(descriptor);
     });
   }
 
-  /** Sends a request; what goes with it is there first. */
-  #send({ id, request, descriptor, reject }: Omit<Waiting<unknown>, "resolve">): void {
+  #sendAll<T>(asked: Map<number, Waiting<T>>): void {
+    for (const waiting of asked.values()) this.#send(asked, waiting);
+  }
+
+  /**
+   * Sends a request; what goes with it is there first. When the keeper is gone, the next is sent it. What fails for
+   * another reason is forgotten at once: by the time of the next keeper its descriptor is another message's.
+   */
+  #send<T>(asked: Map<number, Waiting<T>>, { id, request, descriptor, reject }: Waiting<T>): void {
     if (this.#channel === null) return;
     try {
       if (descriptor !== undefined) sendDescriptors(this.#passingFd, id, [descriptor]);
       this.#channel.send(request);
     } catch (error) {
+      if (error instanceof OsError && GONE.has(error.code)) {
+        this.#detach();
+        return;
+      }
+      asked.delete(id);
       reject(error instanceof Error ? error : new Error(String(error)));
     }
   }

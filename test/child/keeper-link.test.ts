@@ -1,11 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KeeperLink } from "../../src/child/keeper-link.ts";
 import { type Channel, openChannel } from "../../src/ipc/channel.ts";
 import { type ChildRequest, checkChildRequest } from "../../src/ipc/messages.ts";
-import { descriptorSocketPair, sendDescriptors } from "../../src/os/descriptor-passing.ts";
+import { descriptorSocketPair, receiveUnder, sendDescriptors } from "../../src/os/descriptor-passing.ts";
 import { closeDescriptor, socketPair } from "../../src/os/libc.ts";
 import { until } from "../lab/wait.ts";
 
@@ -15,6 +25,10 @@ interface FakeKeeper {
   readonly requests: ChildRequest[];
   /** Passes a descriptor of `path` under a number. */
   pass(number: number, path: string): void;
+  /** Its end of the way for descriptors. */
+  readonly passing: number;
+  /** Closes that end only. */
+  stopPassing(): void;
   end(): void;
   /** Whether the link was closed at the other end. */
   ended(): boolean;
@@ -57,9 +71,13 @@ async function attachTo(link: KeeperLink): Promise<FakeKeeper> {
       sendDescriptors(passing, number, [fd]);
       closeSync(fd);
     },
-    end() {
+    passing,
+    stopPassing() {
       if (open) closeDescriptor(passing);
       open = false;
+    },
+    end() {
+      keeper.stopPassing();
       channel.close();
     },
   };
@@ -206,4 +224,72 @@ test("two links that come at once leave one, and the other is closed", async () 
   link.log("info", "hello");
   await until(() => both.some((keeper) => linesOf(keeper).includes("hello")), { what: "the line" });
   expect(both.filter((keeper) => keeper.ended()).length).toBe(1);
+});
+
+describe("a message that goes with an order", () => {
+  const order = { type: "own", code: "1", messageId: "<a@b>", recipients: [] };
+  const written = (name: string): number => {
+    const path = join(folder, name);
+    writeFileSync(path, name);
+    return openSync(path, "r");
+  };
+  const contentUnder = (keeper: FakeKeeper, id: number): string | null => {
+    const fd = receiveUnder(keeper.passing, id);
+    if (fd === null) return null;
+    const text = readFileSync(fd, "latin1");
+    closeSync(fd);
+    return text;
+  };
+  const idsOf = (keeper: FakeKeeper, least: number): Promise<number[]> =>
+    until(
+      () => {
+        const ids = keeper.requests.flatMap((request) => (request.type === "own" ? [request.id] : []));
+        return ids.length >= least ? ids : undefined;
+      },
+      { what: "the orders" },
+    );
+
+  test("waits for the next keeper when this one is just gone, and is that message then", async () => {
+    const link = new KeeperLink();
+    const first = await attachTo(link);
+    // It was killed, and only the way for descriptors says so yet.
+    first.stopPassing();
+    const fd = written("first");
+    const word = link.askWord(order, 5000, fd);
+    closeSync(fd);
+    const others = ["second", "third", "fourth"].map(written);
+    const next = await attachTo(link);
+    const [id = 0] = await idsOf(next, 1);
+    expect(contentUnder(next, id)).toBe("first");
+    next.channel.send({ type: "told", id, text: "yes" });
+    expect(await word).toBe("yes");
+    for (const other of others) closeSync(other);
+  });
+
+  test("and cannot be passed is not asked of the next keeper: its descriptor is another message's by then", async () => {
+    const link = new KeeperLink();
+    const first = await attachTo(link);
+    const fd = written("first");
+    const words: Promise<string>[] = [];
+    let failed = 0;
+    // Nobody takes them: the way is full at some time.
+    while (failed === 0 && words.length < 2000) {
+      words.push(link.askWord(order, 5000, fd));
+      words.at(-1)?.catch(() => failed++);
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    await expect(words.pop()).rejects.toThrow("EAGAIN");
+    // The first keeper has done all but one, so that the next one's way has room.
+    const ids = await idsOf(first, words.length);
+    for (const id of ids.slice(1)) first.channel.send({ type: "told", id, text: "yes" });
+    expect(await Promise.all(words.slice(1))).toEqual(ids.slice(1).map(() => "yes"));
+    // The number of the one that failed is another file's now.
+    const others = Array.from({ length: ids.length + 4 }, (_, at) => written(`other-${at}`));
+    const next = await attachTo(link);
+    next.channel.send({ type: "told", id: (await idsOf(next, 1))[0], text: "yes" });
+    expect(await words[0]).toBe("yes");
+    expect(await idsOf(next, 1)).toEqual(ids.slice(0, 1));
+    for (const file of [fd, ...others]) closeSync(file);
+  });
 });
