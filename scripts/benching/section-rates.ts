@@ -1,6 +1,6 @@
 import { type Bench, withServers } from "./bench.ts";
 import { type Section, USUAL_ROUNDS } from "./options.ts";
-import { type Cell, type CellResult, cellsOf, type Entry, measureCell, orderFor } from "./rates.ts";
+import { type Cell, type CellResult, cellsOf, type Entry, KEPT, measureCell, orderFor } from "./rates.ts";
 import { ratioTable, titleOf } from "./ratios.ts";
 import { FILTERS, type FilterName, type Scanner, startFilter, startScanner, startStub } from "./servers.ts";
 
@@ -56,11 +56,12 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
   },
 };
 /**
- * Messages by which a new process is made to compile what it runs often, and the most seconds for them: one that has
+ * Messages by which a new process is made to compile what it runs often, on kept connexions and as many on new ones,
+ * and the most seconds for either: one that has
  * run for a day has compiled it. Before a real clamd a second does not bring enough of them. What is compiled already
  * needs none, but is to be warm, too.
  */
-const WARM_UP = { messages: 10_000, seconds: 20 };
+const WARM_UP = { messages: 10_000, seconds: 15 };
 const COMPILED = { messages: 1_000, seconds: 2 };
 
 /** Throughput, latency, processor time and memory under many loads. */
@@ -132,22 +133,22 @@ function cellsFor({ options }: Bench, kind: Kind): Cell[] {
   return cells.filter(({ perConnexion }) => fresh || perConnexion > 1);
 }
 
-/** Makes new processes compile what they run often, and looks whether infected mail is found at all. */
+/**
+ * Makes new processes compile what they run often, and looks whether infected mail is found at all. What takes and ends
+ * connexions is run often only if they are new ones.
+ */
 async function warmUp(bench: Bench, kind: Kind, entries: readonly Entry[]): Promise<void> {
   const factor = Math.min(1, bench.options.messages);
-  const cell: Cell = {
-    size: kind.stub ? "2k" : "check",
-    concurrency: 8,
-    perConnexion: 20,
-    scanned: kind.scanned,
-  };
+  const size = kind.stub ? "2k" : "check";
   for (const entry of entries) {
     const { messages, seconds } = entry.name.startsWith("ours") ? WARM_UP : COMPILED;
-    const figures = await bench.generator.load({
-      ...orderFor(entry, cell),
-      messages: Math.ceil(messages * factor),
-      seconds: seconds * factor,
-    });
-    bench.wrong(`warm-up ${entry.name}`, figures.wrong, figures.firstWrong);
+    for (const perConnexion of [KEPT, 1]) {
+      const figures = await bench.generator.load({
+        ...orderFor(entry, { size, concurrency: 8, perConnexion, scanned: kind.scanned }),
+        messages: Math.ceil(messages * factor),
+        seconds: seconds * factor,
+      });
+      bench.wrong(`warm-up ${entry.name}`, figures.wrong, figures.firstWrong);
+    }
   }
 }
