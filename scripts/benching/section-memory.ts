@@ -11,10 +11,11 @@ const CONNEXIONS = 16;
 const PATIENCE = 0.25;
 /**
  * What is given back when nothing is under way: until the memory falls no more for so long, and no longer than that. In
- * between two collections a runtime's memory says nothing about what is held. Milliseconds.
+ * between two collections a runtime's memory says nothing about what is held, and what is free goes back only after half
+ * a minute. Milliseconds.
  */
-const SETTLED = 10_000;
-const LONGEST_SETTLE = 60_000;
+const SETTLED = 40_000;
+const LONGEST_SETTLE = 120_000;
 const SETTLE_LOOK = 1000;
 /** What counts as falling. */
 const NOISE = MEGABYTE / 4;
