@@ -57,9 +57,8 @@ const KINDS: Readonly<Partial<Record<Section, Kind>>> = {
 };
 /**
  * Messages by which a new process is made to compile what it runs often, on kept connexions and as many on new ones,
- * and the most seconds for either: one that has
- * run for a day has compiled it. Before a real clamd a second does not bring enough of them. What is compiled already
- * needs none, but is to be warm, too.
+ * and the most seconds for either: one that has run for a day has compiled it. Before a real clamd a second does not
+ * bring enough of them. What is compiled already needs none, but is to be warm, too.
  */
 const WARM_UP = { messages: 10_000, seconds: 15 };
 const COMPILED = { messages: 1_000, seconds: 2 };

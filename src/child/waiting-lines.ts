@@ -12,7 +12,6 @@ const PORTION = 10;
 export class WaitingLines {
   #lines: LogLine[] = [];
   #lost = 0;
-  #told = false;
 
   /** @returns whether somebody must take them: true once until they are taken */
   add(level: LogLevel, text: string, fields?: LogFields): boolean {
@@ -22,9 +21,7 @@ export class WaitingLines {
     }
     const line = { level, text: text.slice(0, LINE_LENGTH) };
     this.#lines.push(fields === undefined ? line : { ...line, fields });
-    if (this.#told) return false;
-    this.#told = true;
-    return true;
+    return this.#lines.length === 1;
   }
 
   /** All that wait, in portions, and how many were lost. */
@@ -33,7 +30,6 @@ export class WaitingLines {
     if (this.#lost > 0) lines.push({ level: "warning", text: `${this.#lost} log lines were lost` });
     this.#lines = [];
     this.#lost = 0;
-    this.#told = false;
     const portions: LogLine[][] = [];
     for (let at = 0; at < lines.length; at += PORTION) portions.push(lines.slice(at, at + PORTION));
     return portions;
