@@ -221,7 +221,7 @@ test("the processes have nothing of the caller's environment but its time zone",
   for (const pid of filter.children()) {
     const [, role = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter(Boolean);
-    const childs = ["BUN_JSC_forceRAMSize=100000000", "MIMALLOC_PURGE_DELAY=30000"];
+    const childs = ["BUN_JSC_forceRAMSize=200000000", "MIMALLOC_PURGE_DELAY=30000"];
     expect(environment.toSorted()).toEqual([...own, ...(role === "@child" ? childs : [])].toSorted());
     seen.add(role);
   }
