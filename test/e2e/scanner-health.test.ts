@@ -58,8 +58,9 @@ describe("servers that go and come", () => {
       // The pauses between two looks have grown by then.
       await pass(2000);
       const share = await smallestShare(filter.pid);
-      // 0.015 where nothing else runs; beside other tests each of the few wake-ups costs more.
-      expect(share).toBeLessThanOrEqual(0.04);
+      // A look without a pause would take all of a core. It is 0.015 where nothing else runs, and was seen at three times
+      // as much beside other tests, on a machine whose wake-ups are dear.
+      expect(share).toBeLessThanOrEqual(0.1);
       expect(news(filter).map((line) => line.replace(/.*ERROR: /, ""))).toEqual([
         ...HOSTS.map(() =>
           expect.stringMatching(
