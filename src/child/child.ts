@@ -151,6 +151,7 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
     now: monotonic,
     send: (report) => end.send(report),
     defer: setImmediate,
+    after: (delay, work) => void setTimeout(work, delay),
     onOver: () => log("warning", overText(current)),
   });
   let world = makeWorld(settings, options, scanWorld(poolOf(settings)), slots, links, log);

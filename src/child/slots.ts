@@ -7,6 +7,8 @@ export interface SlotEdge {
   send(report: SlotReport): void;
   /** Has work done after what is in hand: reports of one turn travel together. */
   defer(work: () => void): void;
+  /** Has work done in so many milliseconds. */
+  after(delay: number, work: () => void): void;
   /** Messages go on over the limit: told once, and again only after one has found a slot at once. */
   onOver(): void;
 }
@@ -43,7 +45,7 @@ const CHANGED = 8;
 /** And by so much at least: a share that goes to and fro by one is worth nothing. */
 const LEAST_CHANGE = 2;
 /** And not more often than that: a report costs more than a small message. Milliseconds. */
-const BETWEEN_CHANGES = 20;
+const BETWEEN_CHANGES = 100;
 
 interface Waiting {
   readonly dontWait: boolean;
@@ -55,17 +57,20 @@ interface Waiting {
 
 /**
  * The slots that this child has leased from the supervisor: a message is in scanning while it holds one. Idle ones
- * stay here until they are recalled, so that a message seldom waits for another process; and whatever becomes of the
- * supervisor's word, a message goes on when its patience is over.
+ * stay here until they are recalled and have lain here for a moment, so that a message seldom waits for another
+ * process; and whatever becomes of the supervisor's word, a message goes on when its patience is over.
  */
 export class Slots {
   readonly #edge: SlotEdge;
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
-  #idle = 0;
+  /** Since when each slot without a message lies here; the next message takes the last one. */
+  readonly #idle: number[] = [];
   #busy = 0;
   #keep: number | null = null;
-  #idleBack = false;
+  #rest: number | null = null;
+  /** Whether somebody comes to see what has rested for long enough. */
+  #watching = false;
   #full = false;
   #turn = 0;
   #heard = 0;
@@ -98,7 +103,7 @@ export class Slots {
 
   /** Slots without a message. */
   get idle(): number {
-    return this.#idle;
+    return this.#idle.length;
   }
 
   /** Messages that wait for a slot. */
@@ -121,8 +126,7 @@ export class Slots {
       turn: 0,
       settle,
     };
-    if (this.#idle > 0) {
-      this.#idle--;
+    if (this.#idle.pop() !== undefined) {
       this.#busy++;
       this.#exceeded = false;
       settle("slot");
@@ -142,7 +146,7 @@ export class Slots {
         this.#waiting.delete(waiting);
         if (passage !== "slot") return;
         this.#busy--;
-        this.#idle++;
+        this.#idle.push(this.#edge.now());
         this.#giveBackExcess();
         this.#serve();
         this.#reportIfDue();
@@ -151,12 +155,13 @@ export class Slots {
   }
 
   /** Takes the supervisor's word. */
-  hear({ heard, grant, keep, idleBack, full }: SlotWord): void {
+  hear({ heard, grant, keep, rest, full }: SlotWord): void {
     this.#heard = heard;
     this.#keep = keep;
-    this.#idleBack = idleBack;
+    this.#rest = rest;
     this.#full = full;
-    this.#idle += grant;
+    const now = this.#edge.now();
+    for (let count = 0; count < grant; count++) this.#idle.push(now);
     // What was just given has its message first, even if it is to go to another child after that.
     this.#serve();
     this.#giveBackExcess();
@@ -184,24 +189,40 @@ export class Slots {
 
   /** Idle slots above this child's share go back. */
   #giveBackExcess(): void {
-    const above = this.#keep === null ? 0 : this.#idle + this.#busy - this.#keep;
-    this.#giveBack(Math.min(this.#idle, Math.max(0, above)));
+    const above = this.#keep === null ? 0 : this.idle + this.#busy - this.#keep;
+    this.#giveBack(Math.max(0, above));
   }
 
-  /** Idle slots find their message, or go back if none may rest here. */
+  /** Idle slots find their message. */
   #serve(): void {
     for (const waiting of this.#waiting) {
-      if (this.#idle === 0) break;
-      this.#idle--;
+      if (this.#idle.pop() === undefined) break;
       this.#busy++;
       this.#pass(waiting, "slot");
     }
-    if (this.#idleBack) this.#giveBack(this.#idle);
+    this.#giveBackRested();
   }
 
+  /** Idle slots that have lain here for as long as they may go back, the others when that time comes. */
+  #giveBackRested(): void {
+    const rest = this.#rest;
+    if (rest === null) return;
+    const now = this.#edge.now();
+    const resting = this.#idle.findIndex((since) => now - since < rest);
+    this.#giveBack(resting === -1 ? this.idle : resting);
+    const [oldest] = this.#idle;
+    if (oldest === undefined || this.#watching) return;
+    this.#watching = true;
+    this.#edge.after(Math.ceil(oldest + rest - now), () => {
+      this.#watching = false;
+      this.#giveBackRested();
+      this.#reportIfDue();
+    });
+  }
+
+  /** Those that have been idle for longest go first. */
   #giveBack(count: number): void {
-    this.#idle -= count;
-    this.#back += count;
+    this.#back += this.#idle.splice(0, count).length;
   }
 
   #pass(waiting: Waiting, how: Passage): void {
@@ -225,7 +246,7 @@ export class Slots {
 
   #due(): boolean {
     if (this.#back > 0) return true;
-    if (this.#idle > 0) return false;
+    if (this.idle > 0) return false;
     if (this.#toldNeed > this.#busy && !this.#unasked) return this.#hasChanged();
     return this.#need > this.#toldNeed || (this.#unasked && this.#waiting.size > 0);
   }

@@ -22,8 +22,8 @@ export interface SlotWord {
   readonly grant: number;
   /** As many the child may keep, others wait for the rest; null: all that it has. */
   readonly keep: number | null;
-  /** Whether slots that the child has no message for are to come back at once. */
-  readonly idleBack: boolean;
+  /** Milliseconds that a slot may lie here without a message before it is to come back; null: for good. */
+  readonly rest: number | null;
   /** Whether none is free in the whole program. Only kept up while idle slots come back at once. */
   readonly full: boolean;
 }

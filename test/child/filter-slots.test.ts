@@ -20,7 +20,7 @@ function greeted(changes: WorldChanges): FilterLab {
 
 /** The supervisor's word, and what follows from it. */
 async function hear(lab: FilterLab, word: { grant?: number; heard?: number; full?: boolean }): Promise<void> {
-  lab.slots.hear({ type: "slots", heard: 0, grant: 0, keep: null, idleBack: false, full: false, ...word });
+  lab.slots.hear({ type: "slots", heard: 0, grant: 0, keep: null, rest: null, full: false, ...word });
   await settled();
 }
 

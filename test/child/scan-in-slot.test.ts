@@ -9,9 +9,15 @@ const MINUTE = 60_000;
 
 function lab(granted: number) {
   const state = { now: 0, scans: 0, cancelled: 0, over: 0 };
-  const slots = new Slots({ now: () => state.now, send: () => {}, defer: () => {}, onOver: () => {} });
+  const slots = new Slots({
+    now: () => state.now,
+    send: () => {},
+    defer: () => {},
+    after: () => {},
+    onOver: () => {},
+  });
   const hear = (grant: number, heard = 0): void =>
-    slots.hear({ type: "slots", heard, grant, keep: null, idleBack: false, full: false });
+    slots.hear({ type: "slots", heard, grant, keep: null, rest: null, full: false });
   hear(granted);
   const verdict = Promise.withResolvers<ScanVerdict>();
   const job = (patience = 1000, dontWait = false) =>
@@ -103,6 +109,7 @@ test("--dont-wait: none is free, there is no scan and no verdict", async () => {
     now: () => state.now,
     send: ({ turn }) => void sent.push(turn),
     defer: (work) => work(),
+    after: () => {},
     onOver: () => {},
   });
   const start = () => {
@@ -110,7 +117,7 @@ test("--dont-wait: none is free, there is no scan and no verdict", async () => {
   };
   const scan = scanInSlot({ slots: asking, patience: 1000, dontWait: true, start, onOver: () => {} });
   expect(sent).toEqual([1]);
-  asking.hear({ type: "slots", heard: 1, grant: 0, keep: null, idleBack: true, full: true });
+  asking.hear({ type: "slots", heard: 1, grant: 0, keep: null, rest: 0, full: true });
   expect(await scan.verdict).toBeNull();
   expect(slots.busy).toBe(0);
 });

@@ -6,22 +6,32 @@ import type { SlotReport, SlotWord } from "../../src/ipc/slot-messages.ts";
 function lab() {
   const sent: Omit<SlotReport, "type">[] = [];
   const deferred: (() => void)[] = [];
+  const timers: { readonly at: number; readonly work: () => void }[] = [];
   const state = { now: 0, over: 0 };
   const slots = new Slots({
     now: () => state.now,
     send: ({ turn, back, need }) => void sent.push({ turn, back, need }),
     defer: (work) => void deferred.push(work),
+    after: (delay, work) => void timers.push({ at: state.now + delay, work }),
     onOver: () => void state.over++,
   });
   const hear = (word: Partial<SlotWord>): void =>
-    slots.hear({ type: "slots", heard: 0, grant: 0, keep: null, idleBack: false, full: false, ...word });
+    slots.hear({ type: "slots", heard: 0, grant: 0, keep: null, rest: null, full: false, ...word });
   /** The turn ends; what was said in it. */
   const told = () => {
     for (const work of deferred.splice(0)) work();
     return sent.splice(0);
   };
   const claim = (patience = 1000, dontWait = false) => slots.claim({ patience, dontWait });
-  return { slots, state, hear, told, claim };
+  /** Time goes by, a millisecond at a time. */
+  const pass = (milliseconds: number) => {
+    for (const end = state.now + milliseconds; state.now < end; ) {
+      state.now++;
+      for (const { work } of timers.splice(0).filter((timer) => timer.at <= state.now || !timers.push(timer)))
+        work();
+    }
+  };
+  return { slots, state, timers, hear, told, claim, pass };
 }
 
 describe("slots that are here", () => {
@@ -56,19 +66,19 @@ describe("slots that are here", () => {
     expect(told()).toEqual([]);
   });
 
-  test("how many they are is told again when it has changed by an eighth, and not more often than 50 times a second", () => {
+  test("how many they are is told again when it has changed by an eighth, and not more often than ten times a second", () => {
     const { hear, state, told, claim } = lab();
     hear({ grant: 1, keep: 1 });
     const waiting = Array.from({ length: 16 }, () => claim());
     expect(told()).toEqual([{ turn: 1, back: 0, need: 16 }]);
-    state.now += 20;
+    state.now += 100;
     claim();
     expect(told()).toEqual([]);
     claim();
     expect(told()).toEqual([{ turn: 2, back: 0, need: 18 }]);
     for (const each of waiting.slice(8)) each.release();
     expect(told()).toEqual([]);
-    state.now += 20;
+    state.now += 100;
     waiting[0]?.release();
     expect(told()).toEqual([{ turn: 3, back: 0, need: 9 }]);
   });
@@ -101,12 +111,44 @@ describe("the supervisor's word", () => {
     const { slots, hear, told, claim } = lab();
     hear({ grant: 3 });
     const running = claim();
-    hear({ idleBack: true });
+    hear({ rest: 0 });
     expect([slots.idle, told()]).toEqual([0, [{ turn: 1, back: 2, need: 1 }]]);
     running.release();
     expect(told()).toEqual([{ turn: 2, back: 1, need: 0 }]);
     hear({});
     expect(told()).toEqual([]);
+  });
+
+  test("one that is used again and again does not go back; one goes when it has lain unused for as long as it may", () => {
+    const { slots, hear, told, claim, pass } = lab();
+    hear({ grant: 3, rest: 5 });
+    for (let round = 0; round < 10; round++) {
+      claim().release();
+      pass(1);
+      claim().release();
+      expect([slots.idle, told()]).toEqual(
+        round < 4 ? [3, []] : [1, round === 4 ? [{ turn: 1, back: 2, need: 0 }] : []],
+      );
+    }
+    pass(4);
+    expect([slots.idle, told()]).toEqual([1, []]);
+    pass(1);
+    expect([slots.idle, told()]).toEqual([0, [{ turn: 2, back: 1, need: 0 }]]);
+  });
+
+  test("one that has lain unused for long goes back at once when others wait, and the clock is not looked at for nothing", () => {
+    const { slots, state, timers, hear, told, claim, pass } = lab();
+    hear({ grant: 3 });
+    pass(10);
+    const running = claim();
+    running.release();
+    expect(timers).toEqual([]);
+    hear({ rest: 5 });
+    expect([slots.idle, told()]).toEqual([1, [{ turn: 1, back: 2, need: 0 }]]);
+    expect(timers.map(({ at }) => at)).toEqual([state.now + 5]);
+    hear({ rest: null });
+    pass(10);
+    expect([slots.idle, told(), timers]).toEqual([1, [], []]);
   });
 
   test("above its share a child parts with a slot though it has messages that wait", () => {
@@ -115,7 +157,7 @@ describe("the supervisor's word", () => {
     const running = [claim(), claim()];
     const waiting = [claim(), claim()];
     told();
-    hear({ keep: 1, idleBack: true });
+    hear({ keep: 1, rest: 0 });
     expect(told()).toEqual([]);
     running[0]?.release();
     expect(told()).toEqual([{ turn: 2, back: 1, need: 3 }]);
@@ -127,7 +169,7 @@ describe("the supervisor's word", () => {
     const { hear, told, claim } = lab();
     const [first, second] = [claim(), claim()];
     told();
-    hear({ grant: 1, keep: 0, idleBack: true });
+    hear({ grant: 1, keep: 0, rest: 0 });
     expect([first?.passage, told()]).toEqual(["slot", []]);
     first?.release();
     expect([second?.passage, told()]).toEqual([null, [{ turn: 2, back: 1, need: 1 }]]);
@@ -171,14 +213,14 @@ describe("patience", () => {
 describe("--dont-wait", () => {
   test("each message is asked for, and the answer is to it", () => {
     const { slots, hear, told, claim } = lab();
-    hear({ idleBack: true });
+    hear({ rest: 0 });
     const first = claim(5000, true);
     expect(told()).toEqual([{ turn: 1, back: 0, need: 1 }]);
     const second = claim(5000, true);
     expect(told()).toEqual([{ turn: 2, back: 0, need: 2 }]);
-    hear({ heard: 1, idleBack: true, full: true });
+    hear({ heard: 1, rest: 0, full: true });
     expect([first.passage, second.passage, slots.full]).toEqual(["none", null, true]);
-    hear({ heard: 2, grant: 1, idleBack: true, full: true });
+    hear({ heard: 2, grant: 1, rest: 0, full: true });
     expect(second.passage).toBe("slot");
   });
 
@@ -186,13 +228,13 @@ describe("--dont-wait", () => {
     const { slots, hear, told, claim } = lab();
     const running = claim(5000, true);
     told();
-    hear({ heard: 1, grant: 1, idleBack: true, full: true });
+    hear({ heard: 1, grant: 1, rest: 0, full: true });
     expect(slots.full).toBe(true);
     running.release();
     expect(slots.full).toBe(false);
     expect(told()).toEqual([{ turn: 2, back: 1, need: 0 }]);
     expect(slots.full).toBe(false);
-    hear({ heard: 2, idleBack: true, full: true });
+    hear({ heard: 2, rest: 0, full: true });
     expect(slots.full).toBe(true);
   });
 });

@@ -22,6 +22,6 @@ test.each([
 });
 
 test("the supervisor's word is known to children", () => {
-  const word = { type: "slots", heard: 0, grant: 1, keep: null, idleBack: false, full: false };
+  const word = { type: "slots", heard: 0, grant: 1, keep: null, rest: null, full: false };
   expect(checkToChild(word)).toMatchObject(word);
 });

@@ -32,13 +32,11 @@ test("a child is told of its first slots; what a dead one held goes to who waits
   const { watched, told, start } = lab("-e -m1 /s");
   const first = start(1);
   const second = start(2);
-  expect(first.sent).toEqual([
-    { type: "slots", heard: 0, grant: 1, keep: null, idleBack: false, full: false },
-  ]);
+  expect(first.sent).toEqual([{ type: "slots", heard: 0, grant: 1, keep: null, rest: null, full: false }]);
   watched.onSlots?.(second, { type: "slots", turn: 1, back: 0, need: 1 });
-  expect(first.sent.at(-1)).toMatchObject({ grant: 0, keep: 0, idleBack: true });
+  expect(first.sent.at(-1)).toMatchObject({ grant: 0, keep: 0, rest: 10 });
   watched.onExit(first, "was killed by SIGKILL");
-  expect(second.sent.at(-1)).toMatchObject({ heard: 1, grant: 1, idleBack: false });
+  expect(second.sent.at(-1)).toMatchObject({ heard: 1, grant: 1, rest: null });
   expect(told).toEqual(["1 was killed by SIGKILL"]);
 });
 
@@ -56,5 +54,5 @@ test("new settings count at once", () => {
   desk.renew(settings("-e -m3 /s"));
   expect(child.sent.at(-1)).toMatchObject({ grant: 2, keep: 3 });
   desk.renew(settings("-e /s"));
-  expect(child.sent.at(-1)).toMatchObject({ keep: null, idleBack: false });
+  expect(child.sent.at(-1)).toMatchObject({ keep: null, rest: null });
 });

@@ -9,6 +9,7 @@ export interface LabChild {
   readonly toSupervisor: SlotReport[];
   readonly toChild: SlotWord[];
   readonly deferred: (() => void)[];
+  readonly timers: { readonly at: number; readonly work: () => void }[];
   alive: boolean;
 }
 
@@ -34,14 +35,16 @@ export class SlotLab {
 
   start(): LabChild {
     const deferred: (() => void)[] = [];
+    const timers: { at: number; work: () => void }[] = [];
     const toSupervisor: SlotReport[] = [];
     const slots = new Slots({
       now: () => this.now,
       send: (report) => void toSupervisor.push(report),
       defer: (work) => void deferred.push(work),
+      after: (delay, work) => void timers.push({ at: this.now + delay, work }),
       onOver: () => void this.over++,
     });
-    const child = { slots, claims: [], toSupervisor, toChild: [], deferred, alive: true };
+    const child = { slots, claims: [], toSupervisor, toChild: [], deferred, timers, alive: true };
     this.children.push(child);
     this.#post(this.ledger.join(child));
     return child;
@@ -84,7 +87,26 @@ export class SlotLab {
     return true;
   }
 
-  /** All that is on its way arrives, and what follows from it. */
+  /** Time goes by, and what was to be done in it is done. */
+  pass(milliseconds: number): void {
+    const end = this.now + milliseconds;
+    for (let next = this.#nextTimer(); next !== null && next <= end; next = this.#nextTimer()) {
+      this.now = Math.max(this.now, next);
+      for (const { timers } of this.living) {
+        const due = timers.filter(({ at }) => at <= this.now);
+        for (const timer of due) timers.splice(timers.indexOf(timer), 1);
+        for (const { work } of due) work();
+      }
+    }
+    this.now = end;
+  }
+
+  #nextTimer(): number | null {
+    const all = this.living.flatMap(({ timers }) => timers.map(({ at }) => at));
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  /** All that is on its way arrives, and what follows from it, also in the time that an idle slot may rest. */
   settle(): void {
     for (let rounds = 0, moved = true; moved; rounds++) {
       if (rounds > 1000) throw new Error("the processes do not come to rest");
@@ -94,6 +116,10 @@ export class SlotLab {
         while (this.carry(child, true)) moved = true;
         if (child.deferred.length > 0) moved = true;
       }
+      const next = moved ? null : this.#nextTimer();
+      if (next === null) continue;
+      this.pass(Math.max(0, next - this.now));
+      moved = true;
     }
   }
 
