@@ -67,6 +67,7 @@ const FOREIGN = [
   "src/os/memory-file.ts",
   "src/os/memory-stream.ts",
   "src/os/pipes.ts",
+  "src/os/program-replacement.ts",
   "src/os/socket-state.ts",
   "src/os/stream-calls.ts",
   "src/os/thread-capabilities.ts",

@@ -13,12 +13,15 @@ export interface CallersEnvironment {
  * before a clamd is 0.7 of what it was. Holes in the memory are looked for every ten seconds, not ten times a second:
  * that was a sixth of all work when there is little, and what was given back had to be fetched again.
  */
-const EVERY_ROLE = {
-  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-  LANG: "C.UTF-8",
-  BUN_JSC_useFTLJIT: "0",
-  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: "10000",
-};
+const RUNTIME = { BUN_JSC_useFTLJIT: "0", MIMALLOC_PURGE_HOLES_MIN_INTERVAL: "10000" };
+
+const EVERY_ROLE = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8", ...RUNTIME };
+
+/**
+ * The supervisor does little for a message, so the compiler before the last has no use there either. It takes 3 MB,
+ * and not at the start but after some 50,000 messages, when memory ought to be at rest.
+ */
+const SUPERVISOR = { BUN_JSC_useDFGJIT: "0" };
 
 /**
  * A child's heap is small, what it receives is large, and lives as long as a message: memory is to be used again rather
@@ -43,7 +46,21 @@ export function roleEnvironment(name: RoleName, caller: CallersEnvironment): Rec
   return {
     ...EVERY_ROLE,
     ...(name === "child" ? CHILD : {}),
+    ...(name === "supervisor" ? SUPERVISOR : {}),
     ...(zone === undefined ? {} : { TZ: zone }),
     ...(libraries === undefined || !WITH_LIBRARIES.includes(name) ? {} : { LD_LIBRARY_PATH: libraries }),
   };
+}
+
+/**
+ * The environment of a supervisor in the foreground: the caller's, in which it finds its service manager, and what the
+ * runtime of a supervisor is to know, which it takes note of at its start only. Null when all of that is there.
+ */
+export function foregroundEnvironment(
+  caller: Readonly<Record<string, string | undefined>>,
+): Record<string, string> | null {
+  const runtime = Object.entries({ ...RUNTIME, ...SUPERVISOR });
+  if (runtime.every(([name, value]) => caller[name] === value)) return null;
+  const known = Object.entries(caller).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries([...known, ...runtime]);
 }

@@ -4,9 +4,12 @@ import type { Settings } from "../config/settings.ts";
 import { readSettings, type StartEdge, type StartRequest } from "../config/start-settings.ts";
 import { systemEdge } from "../config/system-edge.ts";
 import { engineVersion } from "../engine/version-text.ts";
+import { replaceProgram } from "../os/program-replacement.ts";
 import { writeStandardError } from "../os/standard-error.ts";
 import { VERSION } from "../version.ts";
+import { foregroundEnvironment } from "./role-environment.ts";
 import { askClamdVersion } from "./scanner-check.ts";
+import { serviceManager } from "./service-manager.ts";
 import { receiveOrder, type StartOrder, startInBackground } from "./start-link.ts";
 import { supervise } from "./supervisor.ts";
 
@@ -20,8 +23,10 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const request = readSettings(argv, systemEdge());
     if (request.action === "help") process.stdout.write(helpText());
     else if (request.action === "version") process.stdout.write(await versionText(request));
-    else if (request.settings.foreground) await superviseHere(request.settings, argv);
-    else await startInBackground(orderOf(argv), request.settings.waitForClamd * 1000);
+    else if (request.settings.foreground) {
+      startAnew(argv);
+      await superviseHere(request.settings, argv);
+    } else await startInBackground(orderOf(argv), request.settings.waitForClamd * 1000);
     return 0;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -33,6 +38,18 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 function orderOf(argv: readonly string[]): StartOrder {
   const { TMPDIR } = process.env;
   return { argv, cwd: process.cwd(), ...(TMPDIR === undefined ? {} : { tmpdir: TMPDIR }) };
+}
+
+/** Starts this very process once more, if its runtime does not know what it is to. */
+function startAnew(argv: readonly string[]): void {
+  const env = foregroundEnvironment(process.env);
+  if (env === null) return;
+  const descriptors = serviceManager(process.env, process.pid).sockets;
+  try {
+    replaceProgram("/proc/self/exe", { argv: [process.argv0, ...argv], env, descriptors });
+  } catch {
+    // It does its work without that as well, and takes more memory.
+  }
 }
 
 function superviseHere(settings: Settings, argv: readonly string[]): Promise<void> {

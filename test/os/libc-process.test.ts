@@ -31,6 +31,18 @@ describe("what a process does to itself", () => {
     expect(output("prlimit", `--nofile=${limits}`, process.execPath, PROGRAM, "limit")).toBe(shown);
   });
 
+  test("another program takes its place, with these arguments, this environment and these descriptors", () => {
+    const [before, after, ...open] = output(process.execPath, PROGRAM, "replaced").split("\n");
+    const [pid = "", kept = ""] = before?.split(" ") ?? [];
+    expect(after).toBe(`${pid} $(id) a b ünter`);
+    // And the folder that is being listed.
+    expect(open.toSorted()).toEqual(["0", "1", "2", "3", kept].toSorted());
+  });
+
+  test("it goes on when the other program cannot be run", () => {
+    expect(output(process.execPath, PROGRAM, "not-replaced")).toBe("OsError: execve: EACCES");
+  });
+
   test("it dies with its parent, whatever it does about signals", async () => {
     const parent = Bun.spawn([process.execPath, PROGRAM, "parent"], { stdout: "pipe", stderr: "inherit" });
     const reader = parent.stdout.getReader();
