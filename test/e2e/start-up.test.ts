@@ -226,6 +226,14 @@ test("the processes have nothing of the caller's environment but its time zone",
     seen.add(role);
   }
   expect([...seen].toSorted()).toEqual(["@child", "@keeper"]);
+  // In the foreground it is the caller's own process and command line, but its runtime is ours.
+  expect(readFileSync(`/proc/${filter.pid}/cmdline`, "utf8").split("\0")).toContain("--foreground");
+  const supervisors = readFileSync(`/proc/${filter.pid}/environ`, "utf8").split("\0");
+  expect(supervisors).toContainValues([`HOME=${folder.path}`, "MIMALLOC_PURGE_DELAY=7"]);
+  expect(supervisors.filter((word) => word.startsWith("BUN_JSC_")).toSorted()).toEqual([
+    "BUN_JSC_useDFGJIT=0",
+    "BUN_JSC_useFTLJIT=0",
+  ]);
   expect(await filter.stop()).toBe(0);
 });
 
