@@ -77,6 +77,11 @@ export class Crew {
     this.#keeper.anyRole?.send({ type: "reopenLogs" });
   }
 
+  /** Grows with what the children have to do. */
+  get work(): number {
+    return this.#slots.reports;
+  }
+
   /** Whether any child accepts mail, and shows it by answering its heartbeats. */
   get answers(): boolean {
     return this.#children.some((place) => place.role?.answering === true);

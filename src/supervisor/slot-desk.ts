@@ -6,9 +6,15 @@ import { SlotError, SlotLedger, type SlotRules, type SlotWords } from "./slot-le
 /** Hands the slots of `--max-children` to the children, and takes back what they held when they are gone. */
 export class SlotDesk {
   readonly #ledger: SlotLedger<RoleProcess>;
+  #reports = 0;
 
   constructor(settings: Settings) {
     this.#ledger = new SlotLedger(rulesOf(settings));
+  }
+
+  /** What the children have told so far. */
+  get reports(): number {
+    return this.#reports;
   }
 
   /** New settings, after SIGHUP. */
@@ -36,6 +42,7 @@ export class SlotDesk {
   }
 
   #report(role: RoleProcess, report: SlotReport, events: RoleEvents): void {
+    this.#reports++;
     try {
       tell(this.#ledger.report(role, report));
     } catch (error) {

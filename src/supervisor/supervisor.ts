@@ -12,6 +12,7 @@ import { Crew } from "./crew.ts";
 import { enginesFor, startEngines } from "./engine-start.ts";
 import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
+import { IdleCollector } from "./idle-collector.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { prepareMailPlaces } from "./mail-places.ts";
 import { takePidFile } from "./pid-file.ts";
@@ -231,8 +232,10 @@ function accepting(
 
 /** The service manager's watchdog is fed only while children answer. */
 function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof setInterval> {
+  const idle = new IdleCollector(() => Bun.gc(true));
   return setInterval(
     () => {
+      idle.tick(crew.work, performance.now());
       if (crew.answers) manager.alive();
       // Threads that the runtime has started meanwhile have inherited the main one's right.
       if (process.getuid?.() !== 0) confineChrootRight();

@@ -53,6 +53,7 @@ test("new settings count at once", () => {
   watched.onSlots?.(child, { type: "slots", turn: 1, back: 0, need: 5 });
   desk.renew(settings("-e -m3 /s"));
   expect(child.sent.at(-1)).toMatchObject({ grant: 2, keep: 3 });
+  expect(desk.reports).toBe(1);
   desk.renew(settings("-e /s"));
   expect(child.sent.at(-1)).toMatchObject({ keep: null, rest: null });
 });
