@@ -77,8 +77,8 @@ export class Crew {
     this.#keeper.anyRole?.send({ type: "reopenLogs" });
   }
 
-  /** Grows with what the children have to do. */
-  get work(): number {
+  /** What the children have told of their slots so far. */
+  get slotReports(): number {
     return this.#slots.reports;
   }
 

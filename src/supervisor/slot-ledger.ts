@@ -21,11 +21,12 @@ export type SlotWords<Child> = ReadonlyMap<Child, SlotWord>;
 const MOST_SPARE = 8;
 
 /**
- * While messages wait somewhere, how long a slot may lie idle where nobody does, in milliseconds. A busy child has
- * the next message sooner; when idle slots went to and fro at once, processes told each other of them twice for every
- * five mails, and now for every twenty.
+ * While messages wait in one child, how long a slot may lie idle in another, in milliseconds. Where messages are small
+ * and many, the next one takes it within that time: processes tell each other a third of what they did when it came back
+ * at once. With 10 ms it was a tenth; but a child with a small message every 6 ms kept an idle slot for itself then, and
+ * four children with four slots had through a third of the long messages that they could.
  */
-const REST = 10;
+const REST = 2;
 
 /** What is known of one child. */
 interface Account {
@@ -130,7 +131,7 @@ export class SlotLedger<Child> {
     }
     const short = waiting || this.#leased > capacity;
     const kept = short ? fairShares(accounts, capacity) : [];
-    const rest = short ? REST : null;
+    const rest = short ? this.#restAmong(accounts) : null;
     const full = dontWait && this.#leased >= capacity;
     const words = new Map<Child, SlotWord>();
     [...this.#accounts].forEach(([child, account], at) => {
@@ -138,6 +139,12 @@ export class SlotLedger<Child> {
       if (word !== null) words.set(child, word);
     });
     return words;
+  }
+
+  /** Where there are fewer slots than children that want one, each rest would be at another's expense. */
+  #restAmong(accounts: readonly Account[]): number {
+    const claimants = accounts.filter(({ held, need }) => held > 0 || need > 0).length;
+    return this.#rules.capacity < claimants ? 0 : REST;
   }
 
   /** Gives what is free, one at a time to whom holds least of those below their goal, the longest unserved first. */

@@ -1,3 +1,4 @@
+import { parseCommandLine } from "../cli/command-line.ts";
 import { helpText } from "../cli/help.ts";
 import { EXIT, StartError, startErrorText } from "../cli/start-error.ts";
 import type { Settings } from "../config/settings.ts";
@@ -20,6 +21,9 @@ import { supervise } from "./supervisor.ts";
  */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
+    // Before anything is read that can be read only once.
+    const line = parseCommandLine(argv);
+    if (line.action === "run" && line.options.values.foreground === true) startAnew(argv);
     const request = readSettings(argv, systemEdge());
     if (request.action === "help") process.stdout.write(helpText());
     else if (request.action === "version") process.stdout.write(await versionText(request));

@@ -235,7 +235,7 @@ function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof 
   const idle = new IdleCollector(() => Bun.gc(true));
   return setInterval(
     () => {
-      idle.tick(crew.work, performance.now());
+      idle.tick(crew.slotReports, performance.now());
       if (crew.answers) manager.alive();
       // Threads that the runtime has started meanwhile have inherited the main one's right.
       if (process.getuid?.() !== 0) confineChrootRight();

@@ -76,11 +76,13 @@ describe("slots that are here", () => {
     expect(told()).toEqual([]);
     claim();
     expect(told()).toEqual([{ turn: 2, back: 0, need: 18 }]);
+    state.now += 99;
     for (const each of waiting.slice(8)) each.release();
-    expect(told()).toEqual([]);
-    state.now += 100;
     waiting[0]?.release();
-    expect(told()).toEqual([{ turn: 3, back: 0, need: 9 }]);
+    expect(told()).toEqual([]);
+    state.now += 1;
+    waiting[1]?.release();
+    expect(told()).toEqual([{ turn: 3, back: 0, need: 8 }]);
   });
 
   test("what came too soon after a report is told later, even if nothing happens any more", () => {
@@ -120,12 +122,13 @@ describe("the supervisor's word", () => {
   });
 
   test("one that is used again and again does not go back; one goes when it has lain unused for as long as it may", () => {
-    const { slots, hear, told, claim, pass } = lab();
+    const { slots, timers, hear, told, claim, pass } = lab();
     hear({ grant: 3, rest: 5 });
     for (let round = 0; round < 10; round++) {
       claim().release();
       pass(1);
       claim().release();
+      expect(timers.length).toBe(1);
       expect([slots.idle, told()]).toEqual(
         round < 4 ? [3, []] : [1, round === 4 ? [{ turn: 1, back: 2, need: 0 }] : []],
       );
@@ -134,6 +137,24 @@ describe("the supervisor's word", () => {
     expect([slots.idle, told()]).toEqual([1, []]);
     pass(1);
     expect([slots.idle, told()]).toEqual([0, [{ turn: 2, back: 1, need: 0 }]]);
+  });
+
+  test("each goes back when its own time is up", () => {
+    const { slots, hear, told, claim, pass } = lab();
+    hear({ grant: 2, rest: 5 });
+    const [first, second] = [claim(), claim()];
+    told();
+    first?.release();
+    pass(3);
+    second?.release();
+    pass(1);
+    expect(slots.idle).toBe(2);
+    pass(1);
+    expect(slots.idle).toBe(1);
+    pass(2);
+    expect(slots.idle).toBe(1);
+    pass(1);
+    expect(slots.idle).toBe(0);
   });
 
   test("one that has lain unused for long goes back at once when others wait, and the clock is not looked at for nothing", () => {

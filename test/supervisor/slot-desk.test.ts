@@ -34,7 +34,7 @@ test("a child is told of its first slots; what a dead one held goes to who waits
   const second = start(2);
   expect(first.sent).toEqual([{ type: "slots", heard: 0, grant: 1, keep: null, rest: null, full: false }]);
   watched.onSlots?.(second, { type: "slots", turn: 1, back: 0, need: 1 });
-  expect(first.sent.at(-1)).toMatchObject({ grant: 0, keep: 0, rest: 10 });
+  expect(first.sent.at(-1)).toMatchObject({ grant: 0, keep: 0, rest: 0 });
   watched.onExit(first, "was killed by SIGKILL");
   expect(second.sent.at(-1)).toMatchObject({ heard: 1, grant: 1, rest: null });
   expect(told).toEqual(["1 was killed by SIGKILL"]);
