@@ -9,6 +9,7 @@ import type { SlotWord } from "../ipc/slot-messages.ts";
 import { isVerbose } from "../log/choice.ts";
 import type { Log } from "../log/log.ts";
 import { receiveDescriptors } from "../os/descriptor-passing.ts";
+import { collectGarbage, IdleCollector } from "../os/idle-collector.ts";
 import { closeDescriptor, dieWithParent, nameProcess } from "../os/libc.ts";
 import { dropAllRights, enterJail } from "../os/privileges.ts";
 import { lackingText } from "../response/actions.ts";
@@ -164,8 +165,10 @@ function serve(settings: Settings, options: ChildOptions, links: Links): Service
     gate,
     (crowded) => end.send({ type: "crowded", crowded }),
   );
+  const idle = new IdleCollector(collectGarbage);
   const timer = setInterval(() => {
     listeners.tick();
+    idle.tick(listeners.received, monotonic());
     links.spool.blocks.tick();
     world.scan.pool.tick();
     slots.tick();

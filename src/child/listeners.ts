@@ -37,6 +37,7 @@ export class Listeners implements ConnexionEvents {
   /** Connexions so far. */
   #accepted = 0;
   #acceptedInTurn = 0;
+  #received = 0;
   #onDrained: (() => void) | null = null;
   #complaints = 0;
   #complaintsSince = Number.NEGATIVE_INFINITY;
@@ -60,6 +61,11 @@ export class Listeners implements ConnexionEvents {
     this.#log = log;
     this.#gate = gate;
     this.#resume();
+  }
+
+  /** What has come in so far, in pieces. */
+  get received(): number {
+    return this.#received;
   }
 
   tick(): void {
@@ -172,7 +178,10 @@ export class Listeners implements ConnexionEvents {
         else if (this.#connexions.size >= this.#limit) this.#pause();
         this.#crowd.opened(this.#connexions.size);
       },
-      data: (socket, bytes) => socket.data.receive(bytes),
+      data: (socket, bytes) => {
+        this.#received++;
+        socket.data.receive(bytes);
+      },
       drain: (socket) => socket.data.writable(),
       close: (socket) => socket.data?.lost(),
       error: (socket, error) => {

@@ -4,6 +4,7 @@ import type { Settings, SocketAddress } from "../config/settings.ts";
 import type { Log } from "../log/log.ts";
 import { openLog } from "../log/open-log.ts";
 import { systemLogEdge } from "../log/system-edge.ts";
+import { collectGarbage, IdleCollector } from "../os/idle-collector.ts";
 import { monotonicMicroseconds, nameProcess, raiseFileLimit, setUmask } from "../os/libc.ts";
 import { confineChrootRight } from "../os/privileges.ts";
 import { VERSION } from "../version.ts";
@@ -12,7 +13,6 @@ import { Crew } from "./crew.ts";
 import { enginesFor, startEngines } from "./engine-start.ts";
 import type { Engines } from "./engines.ts";
 import { becomeConfiguredUser, groupOf } from "./identity.ts";
-import { IdleCollector } from "./idle-collector.ts";
 import { type ListeningSocket, openListeningSockets } from "./listening.ts";
 import { prepareMailPlaces } from "./mail-places.ts";
 import { takePidFile } from "./pid-file.ts";
@@ -232,7 +232,7 @@ function accepting(
 
 /** The service manager's watchdog is fed only while children answer. */
 function startHeartbeat(manager: ServiceManager, crew: Crew): ReturnType<typeof setInterval> {
-  const idle = new IdleCollector(() => Bun.gc(true));
+  const idle = new IdleCollector(collectGarbage);
   return setInterval(
     () => {
       idle.tick(crew.slotReports, performance.now());

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { IdleCollector } from "../../src/supervisor/idle-collector.ts";
+import { IdleCollector } from "../../src/os/idle-collector.ts";
 
 test("what work has left is collected once, when there was none for twenty seconds", () => {
   const collections: number[] = [];
