@@ -9,6 +9,8 @@ const IDLE = 400;
 /** Enough for all the memory that the children have for messages. */
 const HOARDERS = 64;
 const HOARDED = 4 << 20;
+/** Milliseconds in which they must all have been accepted. */
+const GATHER_WITHIN = 15_000;
 /** A process has as many descriptors from its start: with this limit it can open none. */
 const NO_MORE = 12;
 
@@ -34,7 +36,15 @@ async function whileHoarded({ lab, chance }: FaultWorld, work: () => Promise<voi
   };
   try {
     // One after the other: many at once would come to one child, and the others had their memory.
-    while (open.length < HOARDERS) open.push(await greetedConnexion(lab.socket, chance));
+    for (const end = performance.now() + GATHER_WITHIN; open.length < HOARDERS; ) {
+      try {
+        open.push(await greetedConnexion(lab.socket, chance));
+      } catch (error) {
+        // The fault beside this one may have ended the child that took it.
+        if (performance.now() > end) throw error;
+        await Bun.sleep(100);
+      }
+    }
     await Promise.allSettled(open.map((mta) => mta.mail({ body }, stop)));
     await work();
     // Those that found no room are told so, and the log tells it.
