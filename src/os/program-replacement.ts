@@ -27,13 +27,17 @@ export interface Heritage {
  */
 export function replaceProgram(path: string, { argv, env, descriptors }: Heritage): never {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const file = terminated(path);
   // Held until the call: the arrays have addresses only.
-  const held = [path, ...argv, ...variables].map((text) => Buffer.from(`${text}\0`));
+  const held = [...argv, ...variables].map(terminated);
   const addresses = held.map((text) => BigInt(ptr(text)));
-  const last = argv.length + 1;
-  const words = new BigUint64Array([...addresses.slice(1, last), 0n]);
-  const environment = new BigUint64Array([...addresses.slice(last), 0n]);
+  const words = new BigUint64Array([...addresses.slice(0, argv.length), 0n]);
+  const environment = new BigUint64Array([...addresses.slice(argv.length), 0n]);
   for (const fd of descriptors) check("fcntl", libc.fcntl(fd, F_SETFD, NO_FLAGS));
-  check("execve", libc.execve(ptr(held[0] ?? Buffer.alloc(1)), ptr(words), ptr(environment)));
+  check("execve", libc.execve(ptr(file), ptr(words), ptr(environment)));
   throw new Error(`execve answered, with ${held.length} strings`);
+}
+
+function terminated(text: string): Uint8Array {
+  return Buffer.from(`${text}\0`);
 }

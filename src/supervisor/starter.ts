@@ -44,8 +44,13 @@ function orderOf(argv: readonly string[]): StartOrder {
   return { argv, cwd: process.cwd(), ...(TMPDIR === undefined ? {} : { tmpdir: TMPDIR }) };
 }
 
+/** A file that is a descriptor of this process, such as a shell's `<(…)`. */
+const DESCRIPTOR_FILE = /\/(?:dev|proc\/self)\/(?:fd\/\d+|stdin)$/;
+
 /** Starts this very process once more, if its runtime does not know what it is to. */
 function startAnew(argv: readonly string[]): void {
+  // To a second start it would be closed, or empty.
+  if (argv.some((word) => DESCRIPTOR_FILE.test(word))) return;
   const env = foregroundEnvironment(process.env);
   if (env === null) return;
   const descriptors = serviceManager(process.env, process.pid).sockets;

@@ -195,6 +195,16 @@ describe("what keeps the filter from starting", () => {
   });
 });
 
+test.each([
+  ["a shell's <(…)", 'exec "$@" -c <(cat "$CONF")'],
+  ["standard input", 'exec "$@" -c /dev/stdin < <(cat "$CONF")'],
+])("clamd.conf may come from %s, which can be read only once", async (_name, script) => {
+  // The last -c counts.
+  const plan = { conf: at("no.conf"), wrapper: ["bash", "-c", script, "bash"], env: { CONF: conf } };
+  const filter = await startFilter({ ...plan, sockets: [`unix:${socket}`] });
+  expect(await filter.stop()).toBe(0);
+});
+
 test("--version tells ours and clamd's", async () => {
   const { exitCode, stdout } = await run({ argv: [BINARY, "-e", "-c", conf, "-V"], deadline: 20_000 });
   expect(exitCode).toBe(0);
