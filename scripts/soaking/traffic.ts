@@ -109,12 +109,14 @@ async function work(order: TrafficOrder, number: number, tally: SoakTally, state
   const chance = chanceFrom(order.seed * 1000 + number);
   let mta: MtaConnexion | null = null;
   let left = 0;
+  let alive = 0;
   for (let count = 0; !state.over; count++) {
     const sample = nextSample(chance, `${order.prefix}${number}x${count}`, order.mix);
     const manner = mannerOf(chance);
     const begun = performance.now();
     state.underWay.set(number, begun);
     let seen: Seen | null;
+    if (mta === null) alive = begun;
     try {
       mta ??= await greetedConnexion(order.socket, chance);
       seen = await handOver(mta, sample.mail, manner, chance);
@@ -122,7 +124,8 @@ async function work(order: TrafficOrder, number: number, tally: SoakTally, state
       seen = seenOf(error);
     }
     state.underWay.delete(number);
-    note(order, tally, state, { sample, manner, seen, begun });
+    note(order, tally, state, { sample, manner, seen, begun, alive });
+    alive = performance.now();
     left = mta === null || mta.closed ? 0 : left === 0 ? chance.between(1, 20) : left - 1;
     if (left === 0) {
       mta?.quit();
@@ -148,10 +151,12 @@ interface Handed {
   readonly manner: Manner;
   readonly seen: Seen | null;
   readonly begun: number;
+  /** When the connexion was last known to live, or was wanted: what ended it since then may be known only now. */
+  readonly alive: number;
 }
 
 function note(order: TrafficOrder, tally: SoakTally, state: State, handed: Handed): void {
-  const { sample, manner, seen, begun } = handed;
+  const { sample, manner, seen, begun, alive } = handed;
   const ended = performance.now();
   tally.messages++;
   if (seen === null) {
@@ -160,7 +165,8 @@ function note(order: TrafficOrder, tally: SoakTally, state: State, handed: Hande
     return;
   }
   if (ended - begun > MESSAGE_BOUND) tell(tally, sample, manner, `answered after ${ended - begun} ms`);
-  const judgement = judge(sample.expected, seen, order.excuses.between(begun, ended));
+  const from = seen.kind === "lost" ? alive : begun;
+  const judgement = judge(sample.expected, seen, order.excuses.between(from, ended));
   if (judgement.kind === "right") {
     tally[sample.expected.kind]++;
     if (manner === "whole") {
