@@ -22,11 +22,18 @@ export function parseNetworks(texts: readonly string[]): readonly Network[] {
 }
 
 /**
+ * Characters of an address with all that may stand around it; in the longest there are 45 of the address itself
+ * (INET6_ADDRSTRLEN) and 15 of a zone (IFNAMSIZ). An MTA can say 64 kB.
+ */
+const LONGEST = 100;
+
+/**
  * The client's address as the MTA tells it: plain, with sendmail's `IPv6:` in front or in brackets. An
  * IPv4-mapped IPv6 address is the IPv4 one.
  * @returns null when it is no address
  */
 export function parseClientAddress(text: string): Address | null {
+  if (text.length > LONGEST) return null;
   const bare = text
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/^IPv6:/i, "")

@@ -72,6 +72,8 @@ describe("spellings", () => {
     ["10.0.0.1\0", "no address"],
     ["/run/socket", "no address"],
     ["192.168.0.0/16", "no address"],
+    ["[IPv6:fe80:0000:0000:0000:0000:0000:169.254.169.254%fifteen-letters]", "LAN"],
+    [`10.0.0.1%${"z".repeat(100)}`, "no address"],
   ])("%j: %s", (text, where) => {
     expect(place(text)).toBe(where);
   });
