@@ -11,11 +11,12 @@ const CONNEXIONS = 16;
 const PATIENCE = 0.25;
 /**
  * What is given back when nothing is under way: until the memory falls no more for so long, and no longer than that. In
- * between two collections a runtime's memory says nothing about what is held, and what is free goes back only after half
- * a minute. Milliseconds.
+ * between two collections a runtime's memory says nothing about what is held, what is free goes back only after half a
+ * minute, and what was compiled after two: 2 to 4 MB a process, seen in one run and not in the next with a shorter wait.
+ * Milliseconds.
  */
-const SETTLED = 40_000;
-const LONGEST_SETTLE = 120_000;
+const SETTLED = 100_000;
+const LONGEST_SETTLE = 200_000;
 const SETTLE_LOOK = 1000;
 /** What counts as falling. */
 const NOISE = MEGABYTE / 4;
