@@ -8,6 +8,7 @@ import {
 import type { Log } from "../log/log.ts";
 import type { Modification } from "../milter/replies.ts";
 import type { ClientFacts } from "../milter/session.ts";
+import { canonicalAddress } from "../policy/networks.ts";
 import { authorOf } from "../response/author.ts";
 import { needsSpf, planResponse, planUnstored } from "../response/plan.ts";
 import type { MessageFacts, ResponsePlan, ResponseRules } from "../response/rules.ts";
@@ -102,10 +103,11 @@ function needsMessage({ desk }: Judged, plan: ResponsePlan): boolean {
 
 async function passesSpf({ message, client, helo, desk, log, queueId }: Judged): Promise<boolean> {
   const author = authorOf(message.authors);
-  if (author === null || (client.family !== "inet" && client.family !== "inet6")) return false;
+  const address = canonicalAddress(client.family, client.address);
+  if (author === null || address === "") return false;
   try {
-    const result = await desk.checkSpf(client.address, bounded(author), bounded(helo));
-    log("verbose", `${queueId}: SPF of ${author} for ${client.address}: ${result}`);
+    const result = await desk.checkSpf(address, bounded(author), bounded(helo));
+    log("verbose", `${queueId}: SPF of ${author} for ${address}: ${result}`);
     return result === "pass";
   } catch (error) {
     log("warning", `${queueId}: SPF cannot be asked: ${error instanceof Error ? error.message : error}`);

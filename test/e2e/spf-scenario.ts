@@ -27,6 +27,7 @@ const ZONE: Zone = {
     "genuine.example": [["something else"], ["v=spf1 ip4:203.0.", "113.0/29 -all"]],
     "included.example": [["v=spf1 include:genuine.example -all"]],
     "bymx.example": [["v=spf1 mx -all"]],
+    "sixth.example": [["v=spf1 ip6:2001:db8:7::/48 -all"]],
     "soft.example": [["v=spf1 ~all"]],
     "twice.example": [["v=spf1 +all"], ["v=spf1 +all"]],
     "silent.example": [["no policy"]],
@@ -45,7 +46,9 @@ const CASES: Readonly<Record<string, Case>> = {
   pass: {},
   "pass by include": { from: ["Bank <news@included.example>"] },
   "pass by mx": { from: ["news@bymx.example"] },
+  "pass by IPv6 as sendmail writes it": { from: ["news@sixth.example"], address: "IPv6:2001:db8:7::25" },
   fail: { address: "203.0.113.99" },
+  "an address of 60,000 characters": { address: "9".repeat(60_000) },
   softfail: { from: ["news@soft.example"] },
   "no policy": { from: ["news@silent.example"] },
   "no such domain": { from: ["news@nowhere.example"] },
@@ -95,7 +98,8 @@ function changeText(change: Modification): string {
 async function answerTo(name: string, { from = ["Bank <news@genuine.example>"], address, body }: Case) {
   const mta = await MtaConnexion.open({ unix });
   await mta.negotiate();
-  await mta.greet({ address: address ?? "203.0.113.7", host: "mx.genuine.example" });
+  const family = address?.startsWith("IPv6:") ? "inet6" : "inet";
+  await mta.greet({ family, address: address ?? "203.0.113.7", host: "mx.genuine.example" });
   const { verdict, modifications } = await mta.mail({
     queueId: `Q-${name.replaceAll(/\W/g, "-")}`,
     // The envelope's sender is nobody's business here.
