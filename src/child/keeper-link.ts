@@ -1,6 +1,6 @@
 import { ClamdError } from "../clamd/clamd-error.ts";
 import { type Channel, openChannel } from "../ipc/channel.ts";
-import { type AccessState, checkKeeperAnswer } from "../ipc/messages.ts";
+import { type AccessState, checkChildRequest, checkKeeperAnswer } from "../ipc/messages.ts";
 import type { MailTexts } from "../ipc/notice-messages.ts";
 import type { PolicyAnswer } from "../ipc/policy-messages.ts";
 import type { LogFields, LogLevel } from "../log/event.ts";
@@ -199,6 +199,11 @@ export class KeeperLink {
   ): Promise<T> {
     const id = ++this.#lastId;
     const request = { ...order, id };
+    // The keeper closes the link to whoever asks for what it does not know, and the next would be asked once more.
+    if (checkChildRequest(request) === null) {
+      if (descriptor !== undefined) closeDescriptor(descriptor);
+      return Promise.reject(new Error("the keeper is not asked: a text is too long"));
+    }
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const entry = { request, resolve, reject, ...(descriptor === undefined ? {} : { descriptor }), id };
     waiting.set(id, entry);

@@ -188,6 +188,23 @@ test("an answer to what nobody asked, and one that is no answer, do no harm", as
   expect(openHere()).toBe(0);
 });
 
+test("what the keeper would close the link for is not sent to it: a sender's address may have any length", async () => {
+  const link = new KeeperLink();
+  const keeper = await attachTo(link);
+  await expect(link.leadsToNull(`${"x".repeat(400)}@example.org`)).rejects.toThrow("too long");
+  await expect(link.askWord({ type: "spf", address: "x".repeat(2000) }, 5000)).rejects.toThrow("too long");
+  const answer = link.leadsToNull("x@example.org");
+  const id = await until(
+    () => keeper.requests.flatMap((each) => (each.type === "blackHole" ? [each.id] : []))[0],
+    {
+      what: "the request",
+    },
+  );
+  keeper.channel.send({ type: "blackHole", id, discards: true });
+  expect(await answer).toBe(true);
+  expect(keeper.requests.filter(({ type }) => type !== "spool")).toHaveLength(1);
+});
+
 test("spool files are kept at hand, used again, and ordered anew", async () => {
   const link = new KeeperLink();
   expect(link.takeFile()).toBeNull();
